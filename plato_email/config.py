@@ -1,0 +1,234 @@
+"""Every key of ``app.config`` and the environment that plato_email reads, as one table.
+
+A key is taken from ``app.config`` first, then from the environment variable of the same name,
+then from Flask-Mail's ``MAIL_*`` key where there is one, then from the default. A key set in the
+first two *pins* the settings field it stands for: the page shows it read-only. The reference
+page docs/reference/configuration.md is made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigurationError
+
+Parse = Callable[[object], Any]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is not a text")
+    return value.strip()
+
+
+def _flag(value: object) -> bool:
+    """Truth as people write it: the text "False" must not be true."""
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    known = words.get(str(value).strip().lower())
+    if known is None:
+        raise ValueError("is neither true nor false")
+    return known
+
+
+def _between(low: int, high: int) -> Parse:
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f"is not a whole number from {low} to {high}")
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(f"is not a whole number from {low} to {high}") from None
+        if not low <= number <= high:
+            raise ValueError(f"is not between {low} and {high}")
+        return number
+
+    return parse
+
+
+def _word(*words: str) -> Parse:
+    def parse(value: object) -> str:
+        if str(value).strip().lower() not in words:
+            raise ValueError(f"is none of {', '.join(words)}")
+        return str(value).strip().lower()
+
+    return parse
+
+
+def _poller(value: object) -> bool | None:
+    return None if str(value).strip().lower() == "auto" else _flag(value)
+
+
+def _prefix(value: object) -> str:
+    text = _text(value).rstrip("/")
+    if not text.startswith("/"):
+        raise ValueError("does not begin with a slash")
+    return text
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key: its name, its default, how it is read, and what it is for."""
+
+    name: str
+    default: object
+    parse: Parse
+    help: str
+    field: str = ""
+    """The settings field that the key pins, or "" where it pins none."""
+    flask_mail: str = ""
+    """Flask-Mail's key that gives the default while ours is not set."""
+
+    @property
+    def key(self) -> str:
+        """The name as it stands in ``app.config`` and the environment."""
+        return f"PLATO_EMAIL_{self.name}"
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must never be shown."""
+        return self.name in ("PASSWORD", "USERNAME", "KEYS")
+
+
+def _pin(name: str, parse: Parse, text: str, flask_mail: str = "") -> Option:
+    """An option that stands for the settings field of the same name."""
+    return Option(name, None, parse, text, name.lower(), flask_mail)
+
+
+OPTIONS: tuple[Option, ...] = (
+    _pin("DEFAULT_SENDER", _text, "Sender of mail that names none.", "MAIL_DEFAULT_SENDER"),
+    _pin("HOST", _text, "SMTP server: a host name or an IP address.", "MAIL_SERVER"),
+    _pin("PORT", _between(1, 65535), "Port of the SMTP server.", "MAIL_PORT"),
+    _pin("USERNAME", _text, "User name, if the server asks for one.", "MAIL_USERNAME"),
+    _pin("PASSWORD", str, "Password, if the server asks for one.", "MAIL_PASSWORD"),
+    _pin("USE_TLS", _flag, "TLS or no mail at all.", "MAIL_USE_TLS"),
+    _pin("TLS_MODE", _word("automatic", "starttls", "tls"), "How TLS begins."),
+    _pin("POLL_INTERVAL", _between(1, 86400), "Seconds that Batch Size is counted over."),
+    _pin("BATCH_SIZE", _between(1, 100_000), "Mails taken from the queue in one interval."),
+    _pin("SEND_ATTEMPTS", _between(1, 100), "Tries of one message."),
+    _pin("POLLING_ENABLED", _flag, "False: mail is queued and none is sent."),
+    Option("URL_PREFIX", "/admin/email", _prefix, "Where the pages are mounted."),
+    Option("BIND_KEY", "", _text, "The SQLALCHEMY_BINDS key of the database that holds the queue."),
+    Option(
+        "POLLER",
+        None,
+        _poller,
+        "auto: a sender thread in every process that serves; True: always; False: never.",
+    ),
+    Option(
+        "KEYS",
+        "",
+        _text,
+        'Encryption keys, "id:base64,id:base64": the first encrypts, all decrypt.',
+    ),
+    Option(
+        "KEY_FILE",
+        "",
+        _text,
+        "File of the keys where KEYS is not set; default plato_email.keys in the instance folder.",
+    ),
+    Option("CA_FILE", "", _text, "PEM file of the authorities that the SMTP server is trusted by."),
+    Option("EHLO_NAME", "", _text, "Name that this machine gives itself in EHLO."),
+    Option(
+        "MAX_MESSAGE_BYTES",
+        25 * 1024 * 1024,
+        _between(10_000, 200 * 1024 * 1024),
+        "Largest message that send() accepts, in bytes as sent.",
+    ),
+    Option(
+        "DELIVERY_TIMEOUT",
+        300,
+        _between(5, 900),
+        "Seconds that the delivery of one message may take in all.",
+    ),
+    Option(
+        "ON_UNKNOWN",
+        "retry",
+        _word("retry", "park"),
+        "A message whose answer was lost after the final dot: sent again, or parked as failed.",
+    ),
+    Option(
+        "KEEP_SENT_DAYS", 30, _between(0, 3650), "Days that the rows of sent messages are kept."
+    ),
+    Option(
+        "KEEP_SENT_BODIES_DAYS",
+        0,
+        _between(0, 3650),
+        "Days that the contents of sent messages are kept; 0 drops them at once.",
+    ),
+    Option(
+        "KEEP_FAILED_DAYS",
+        30,
+        _between(0, 3650),
+        "Days that failed messages are kept; 0 deletes them at once.",
+    ),
+)
+
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The typed values of one app, read once at ``init_app``."""
+
+    values: Mapping[str, Any]
+    pins: Mapping[str, tuple[str, Any]]
+    """Settings field -> (key, value) of the fields that the configuration pins."""
+    defaults: Mapping[str, Any]
+    """Settings field -> value that Flask-Mail's keys give while nothing is stored."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __repr__(self) -> str:
+        shown = {n: "…" if BY_NAME[n].secret and v else v for n, v in self.values.items()}
+        return f"Config({shown})"
+
+
+def read_config(app_config: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Read every option.
+
+    Raises:
+        ConfigurationError: a value cannot be used, or a ``PLATO_EMAIL_`` key is not known.
+    """
+    _refuse_unknown(app_config)
+    values: dict[str, Any] = {}
+    pins: dict[str, tuple[str, Any]] = {}
+    defaults: dict[str, Any] = {}
+    for option in OPTIONS:
+        raw = app_config.get(option.key, environ.get(option.key))
+        if raw is not None:
+            values[option.name] = _parsed(option, option.key, raw)
+            if option.field:
+                pins[option.field] = (option.key, values[option.name])
+            continue
+        values[option.name] = option.default
+        if option.flask_mail and (mail := app_config.get(option.flask_mail)) is not None:
+            defaults[option.field] = _parsed(option, option.flask_mail, mail)
+    if _flag(app_config.get("MAIL_USE_SSL") or False):
+        defaults |= {"use_tls": True, "tls_mode": "tls"}
+    return Config(values, pins, defaults)
+
+
+def _refuse_unknown(app_config: Mapping[str, Any]) -> None:
+    """A misspelt key would be a setting silently not applied."""
+    for key in app_config:
+        if key.startswith("PLATO_EMAIL_") and key.removeprefix("PLATO_EMAIL_") not in BY_NAME:
+            raise ConfigurationError(
+                f"{key} is not a key of plato_email. "
+                "docs/reference/configuration.md lists the keys there are."
+            )
+
+
+def _parsed(option: Option, key: str, raw: object) -> Any:
+    if isinstance(raw, tuple | list) and option.name == "DEFAULT_SENDER" and len(raw) == 2:
+        raw = f'"{raw[0]}" <{raw[1]}>'
+    try:
+        return option.parse(raw)
+    except ValueError as error:
+        shown = "its value" if option.secret else repr(raw)
+        raise ConfigurationError(f"{key}: {shown} {error}. {option.help}") from None
