@@ -118,7 +118,7 @@ def join_metadata(metadata: MetaData) -> Tables:
 
 
 def _message(metadata: MetaData) -> Table:
-    """One row a message: narrow, for it is written four times in its life and read by every claim."""
+    """One row a message; narrow, for every claim reads it and every step writes it."""
     table = Table(
         "plato_email_message",
         metadata,

@@ -1,0 +1,249 @@
+"""The senders' own way into the host's database: private engine, short transactions, its clock.
+
+The host's engine is not used for sending: its pool may be small, its isolation level and events
+are the host's business, and its sockets must not be shared over a fork. See
+docs/decisions/0002-private-engine.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import DateTime
+
+T = TypeVar("T")
+log = logging.getLogger("plato_email")
+
+_BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
+_RETRY_MYSQL = {1020, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055}
+_RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03")
+
+
+class utcnow(FunctionElement[datetime]):
+    """The database's own clock, naive UTC, at the moment of the statement."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(utcnow, "postgresql")
+def _postgresql_now(*_: Any, **__: Any) -> str:
+    return "(clock_timestamp() AT TIME ZONE 'utc')"
+
+
+@compiles(utcnow, "mysql")
+@compiles(utcnow, "mariadb")
+def _mariadb_now(*_: Any, **__: Any) -> str:
+    return "utc_timestamp(6)"
+
+
+@compiles(utcnow)
+def _sqlite_now(*_: Any, **__: Any) -> str:
+    # SQLAlchemy compares text, so the fraction must have its six digits.
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+class Clock(Protocol):
+    """What tells the time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """Return the present as naive UTC."""
+        ...
+
+
+class DatabaseClock:
+    """The database's time, carried on by this process's monotonic clock between readings.
+
+    Machines disagree about the hour; they share one database. Reading its clock once a minute
+    costs nothing and makes a wrong clock on an application host harmless.
+    """
+
+    _FRESH = 60.0
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read: tuple[datetime, float] | None = None
+
+    def now(self) -> datetime:
+        """Return the present as naive UTC, by the database's clock."""
+        if self._database.is_sqlite:
+            return datetime.now(UTC).replace(tzinfo=None)
+        reading = self._read
+        if reading is None or time.monotonic() - reading[1] > self._FRESH:
+            reading = self._read = self._ask()
+        return reading[0] + timedelta(seconds=time.monotonic() - reading[1])
+
+    def _ask(self) -> tuple[datetime, float]:
+        def ask(connection: Connection) -> tuple[datetime, float]:
+            before = time.monotonic()
+            stamp = connection.scalar(text(f"SELECT {self._expression()}"))
+            return datetime.fromisoformat(str(stamp)), (before + time.monotonic()) / 2
+
+        return self._database.read(ask)
+
+    def _expression(self) -> str:
+        name = self._database.engine.dialect.name
+        return _postgresql_now() if name == "postgresql" else _mariadb_now()
+
+
+class Database:
+    """One engine per process, made when first used and made anew after a fork.
+
+    Args:
+        source: returns the URL and the driver's connect arguments of the host's engine.
+        shared: the host's own engine, used where a second one would see nothing
+            (SQLite in memory).
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], tuple[URL, Mapping[str, Any]]],
+        shared: Callable[[], Engine | None] = lambda: None,
+    ) -> None:
+        self._source = source
+        self._shared = shared
+        self._engine: Engine | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        if self._engine is None or self._pid != os.getpid():
+            with self._lock:
+                if self._engine is None or self._pid != os.getpid():
+                    self._forget_parents_sockets()
+                    self._engine = self._shared() or _make_engine(*self._source())
+                    self._pid = os.getpid()
+        return self._engine
+
+    def _forget_parents_sockets(self) -> None:
+        # Closing them would say goodbye in the parent's name.
+        if self._engine is not None:
+            self._engine.dispose(close=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, where one writer at a time is the rule."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Open one short write transaction; commit at the end, roll back on any exception."""
+        with self.engine.connect() as connection:
+            if connection.get_isolation_level() != "AUTOCOMMIT":
+                with connection.begin():
+                    yield connection
+                return
+            # SQLite: a transaction that reads first and writes later fails at once when another
+            # has written in between, so the write lock is taken at the beginning.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def write(self, work: Callable[[Connection], T], *, patience: float = 30.0) -> T:
+        """Run ``work`` in a transaction, again when the database says that it may be run again.
+
+        Args:
+            work: gets the connection; must do nothing but statements, for it may run twice.
+            patience: seconds after which the last error is raised.
+        """
+
+        def once() -> T:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return self._patiently(once, patience)
+
+    def read(self, work: Callable[[Connection], T], *, patience: float = 5.0) -> T:
+        """Run ``work`` that only reads; see `write`."""
+
+        def once() -> T:
+            with self.engine.connect() as connection:
+                return work(connection)
+
+        return self._patiently(once, patience)
+
+    def _patiently(self, once: Callable[[], T], patience: float) -> T:
+        until, pause = time.monotonic() + patience, 0.02
+        while True:
+            try:
+                return once()
+            except DBAPIError as error:
+                if not may_be_repeated(error) or time.monotonic() + pause > until:
+                    raise
+                log.debug("database statement repeated: %s", type(error.orig).__name__)
+            time.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    def dispose(self) -> None:
+        """Close this process's connections."""
+        with self._lock:
+            if self._engine is not None and self._pid == os.getpid() and not self._shared():
+                self._engine.dispose()
+            self._engine = None
+
+
+def may_be_repeated(error: DBAPIError) -> bool:
+    """Whether the statement failed for a passing reason: lock, deadlock, lost connection."""
+    if error.connection_invalidated:
+        return True
+    cause: Any = error.orig
+    if (sqlstate := getattr(cause, "sqlstate", None)) is not None:
+        return str(sqlstate).startswith(_RETRY_SQLSTATE)
+    if (busy := getattr(cause, "sqlite_errorcode", None)) is not None:
+        return busy & 0xFF in _BUSY
+    if isinstance(error, OperationalError | InterfaceError):
+        number = cause.args[0] if getattr(cause, "args", None) else None
+        # A psycopg error without a state is a connection that could not be made.
+        return number in _RETRY_MYSQL if isinstance(number, int) else True
+    return False
+
+
+def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"timeout": 30, **connect_args},
+            pool_size=2,
+            max_overflow=8,
+        )
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        connect_args=dict(connect_args),
+        pool_size=2,
+        max_overflow=8,
+        pool_recycle=300,
+    )
+    event.listen(engine, "connect", _bound_waits)
+    return engine
+
+
+def _bound_waits(connection: Any, _record: object) -> None:
+    """A sender that waits for a lock must give up and come again, not hang."""
+    cursor = connection.cursor()
+    if type(connection).__module__.startswith("psycopg"):
+        cursor.execute("SET lock_timeout = '5s'")
+        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+    else:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 5")
+    cursor.close()

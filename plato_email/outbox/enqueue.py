@@ -1,0 +1,94 @@
+"""Enqueue: the only statements that run in the host's own transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from ..database import utcnow
+from ..tables import State
+from .values import QueuedMessage, dump_recipients
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from ..encryption import KeyRing
+    from ..message import Composed
+    from ..tables import Tables
+
+CONTENT = "message.content"
+"""The purpose that stored bytes are encrypted for; bound to the Message-ID."""
+
+
+def enqueue(
+    connection: Connection, tables: Tables, composed: Composed, ring: KeyRing
+) -> QueuedMessage:
+    """Add a message to the queue; it exists if and only if the caller's transaction commits.
+
+    With an idempotency key that is already known, nothing is added and the message that has it
+    is returned.
+    """
+    row = _row(composed)
+    if composed.idempotency_key is None:
+        number = _insert(connection, tables.message, row)
+    else:
+        known = _insert_once(connection, tables.message, row)
+        if known is not None:
+            return known
+        number = _number_of(connection, tables.message, composed.message_id)
+    data = ring.protect_bytes(composed.data, CONTENT, composed.message_id)
+    connection.execute(insert(tables.content).values(message_id=number, data=data))
+    return QueuedMessage(
+        number, composed.message_id, composed.envelope.recipients, composed.subject
+    )
+
+
+def _row(composed: Composed) -> dict[str, Any]:
+    return {
+        "state": State.QUEUED.value,
+        "priority": composed.priority,
+        "available_at": composed.send_at or utcnow(),
+        "message_id": composed.message_id,
+        "idempotency_key": composed.idempotency_key,
+        "sender": composed.envelope.sender,
+        "recipients": dump_recipients(composed.envelope.recipients),
+        "subject": composed.subject[:255],
+        "size": len(composed.data),
+        "attachments": composed.attachments,
+        "sensitive": composed.sensitive,
+        "created_at": utcnow(),
+        "expires_at": composed.expires_at,
+    }
+
+
+def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    key = connection.execute(insert(table).values(**row)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> QueuedMessage | None:
+    """Insert unless the idempotency key is known; then return the message that has it."""
+    connection.execute(_unless_known(connection.dialect.name, table, row))
+    found = connection.execute(
+        select(table.c.id, table.c.message_id, table.c.subject).where(
+            table.c.idempotency_key == row["idempotency_key"]
+        )
+    ).one()
+    if found.message_id == row["message_id"]:
+        return None
+    return QueuedMessage(found.id, found.message_id, (), found.subject, duplicate=True)
+
+
+def _unless_known(dialect: str, table: Table, row: dict[str, Any]) -> Any:
+    if dialect == "postgresql":
+        return postgresql.insert(table).values(**row).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).values(**row).on_conflict_do_nothing()
+    # The second writer waits for the first one's commit, then changes nothing.
+    return mysql.insert(table).values(**row).on_duplicate_key_update(id=table.c.id)
+
+
+def _number_of(connection: Connection, table: Table, message_id: str) -> int:
+    return int(connection.scalar(select(table.c.id).where(table.c.message_id == message_id)) or 0)

@@ -1,0 +1,202 @@
+"""What goes in and out of the outbox: frozen values, never rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..tables import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..errors import RecipientRefusal
+
+REPLY_LENGTH = 500
+"""Characters kept of what a server said."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """What ``send()`` returns: the message as it stands in the queue.
+
+    Attributes:
+        id: the row's number; never given to another message.
+        message_id: the Message-ID header, identical on every try.
+        duplicate: true when the idempotency key was already known, and nothing was added.
+    """
+
+    id: int
+    message_id: str
+    recipients: tuple[str, ...]
+    subject: str = field(repr=False)
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message in this sender's hands."""
+
+    id: int
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    """Envelope recipients that no server has accepted yet."""
+    subject: str = field(repr=False)
+    attempts: int
+    unknowns: int
+    size: int
+    answered: Mapping[str, str] = field(default_factory=dict)
+    """What earlier tries brought, by recipient: accepted, refused or deferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Messages claimed together, under one lease token."""
+
+    token: str
+    take: int
+    messages: tuple[Claimed, ...]
+    probe: bool
+    """Whether this is the one try that finds out if a failing server is well again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There was nothing to claim.
+
+    Attributes:
+        wait: seconds after which there may be; ``None`` when nobody can tell.
+        reason: "empty", "busy" (another process is claiming), "rate" or "failing".
+    """
+
+    wait: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one try of one message ended; what `Outbox.advance` records."""
+
+    message: Claimed
+    state: State
+    """SENT, FAILED, CANCELLED, or QUEUED for another try."""
+    outcome: str
+    """The word that the attempt is remembered by: sent, partly, deferred, failed, ..."""
+    started_at: datetime
+    milliseconds: int
+    stage: str
+    code: int | None = None
+    enhanced: str = ""
+    reply: str = ""
+    charged: bool = True
+    """Whether the try counts as one of the message's Send Attempts."""
+    unknown: bool = False
+    retry_in: float = 0.0
+    """Seconds until the next try, where state is QUEUED."""
+    accepted: tuple[str, ...] = ()
+    refused: Mapping[str, RecipientRefusal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Why, since when and until when all senders wait."""
+
+    failures: int
+    failing_since: datetime
+    retry_at: datetime
+    verdict: str
+    stage: str
+    code: int | None
+    enhanced: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A sender, as it last reported itself."""
+
+    name: str
+    started_at: datetime
+    seen_at: datetime
+    error: str
+    error_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The queue in numbers; ``sent`` and ``failed`` count the last 24 hours."""
+
+    queued: int
+    deferred: int
+    sending: int
+    sent: int
+    failed: int
+    oldest_waiting: float | None
+    """Seconds that the oldest message which could go now has waited."""
+    taken: int
+    """Messages taken from the queue in the present interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message as a list shows it: no body."""
+
+    id: int
+    state: str
+    deferred: bool
+    priority: int
+    available_at: datetime
+    attempts: int
+    message_id: str
+    sender: str
+    recipients: tuple[str, ...]
+    subject: str
+    size: int
+    attachments: int
+    sensitive: bool
+    created_at: datetime
+    expires_at: datetime | None
+    finished_at: datetime | None
+    stage: str
+    code: int | None
+    enhanced: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a message."""
+
+    at: datetime
+    milliseconds: int
+    process: str
+    outcome: str
+    stage: str
+    code: int | None
+    enhanced: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """What became of one recipient, once the server has answered for it."""
+
+    address: str
+    outcome: str
+    code: int | None
+    enhanced: str
+    reply: str
+    at: datetime
+
+
+def dump_recipients(recipients: Sequence[str]) -> str:
+    """Write envelope recipients as the column keeps them."""
+    return json.dumps(list(recipients), ensure_ascii=False)
+
+
+def load_recipients(text: str) -> tuple[str, ...]:
+    """Read what `dump_recipients` wrote."""
+    return tuple(json.loads(text))
