@@ -115,6 +115,7 @@ class Database:
         self._source = source
         self._shared = shared
         self._engine: Engine | None = None
+        self._begins_itself = False
         self._pid = 0
         self._lock = threading.Lock()
 
@@ -125,7 +126,9 @@ class Database:
             with self._lock:
                 if self._engine is None or self._pid != os.getpid():
                     self._forget_parents_sockets()
-                    self._engine = self._shared() or _make_engine(*self._source())
+                    shared = self._shared()
+                    self._engine = shared or _make_engine(*self._source())
+                    self._begins_itself = shared is None and self._engine.name == "sqlite"
                     self._pid = os.getpid()
         return self._engine
 
@@ -143,7 +146,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Open one short write transaction; commit at the end, roll back on any exception."""
         with self.engine.connect() as connection:
-            if connection.get_isolation_level() != "AUTOCOMMIT":
+            if not self._begins_itself:
                 with connection.begin():
                     yield connection
                 return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .claiming import LEASE, Claiming
 from .enqueue import CONTENT, enqueue
+from .keeping import Keeping
 from .reading import Reading
 from .recording import Recording
 from .upkeep import Upkeep
@@ -26,7 +27,7 @@ from .values import (
 )
 
 
-class Outbox(Claiming, Recording, Reading, Upkeep):
+class Outbox(Claiming, Recording, Reading, Upkeep, Keeping):
     """The queue of one site. Safe to share between threads; nothing is kept in memory."""
 
 

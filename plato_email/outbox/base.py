@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
     from ..database import Clock, Database
-    from ..tables import Tables
+    from ..tables import State, Tables
 
 
 class OutboxPart:
@@ -28,3 +34,15 @@ class OutboxPart:
         self._process = process
         self._keep_sent_bodies = keep_sent_bodies
         self._keep_failed = keep_failed
+
+    def _delete_rows(self, connection: Connection, ids: Sequence[int], state: State) -> int:
+        """Delete messages that are still in ``state``, with all that hangs on them."""
+        tables = self._tables
+        gone = connection.execute(
+            delete(tables.message).where(
+                tables.message.c.id.in_(ids), tables.message.c.state == state.value
+            )
+        ).rowcount
+        for table in (tables.content, tables.recipient, tables.attempt):
+            connection.execute(delete(table).where(table.c.message_id.in_(ids)))
+        return gone

@@ -16,6 +16,8 @@ from .values import Claimed, Nothing, Slice, load_recipients
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    AnyRow = Row[Any, Any]
+
 LEASE = 60.0
 """Seconds after which a sender that has not renewed its lease is taken for dead."""
 
@@ -47,7 +49,7 @@ class Claiming(OutboxPart):
         ]
         query = union_all(*waiting, *leased)
         times = self._database.read(lambda c: c.execute(query).scalars().all())
-        soonest = min((at for at in times if at is not None), default=None)
+        soonest: datetime | None = min((at for at in times if at is not None), default=None)
         if soonest is None:
             return None
         return max(0.0, (soonest - self._clock.now()).total_seconds())
@@ -93,7 +95,7 @@ class Claiming(OutboxPart):
 
         return self._database.write(work)
 
-    def _lock_gate(self, connection: Connection) -> Row[Any] | None:
+    def _lock_gate(self, connection: Connection) -> AnyRow | None:
         """Lock the gate row; ``None`` while another process holds it."""
         gate = self._tables.gate
         query = select(gate.c.retry_at, gate.c.failures).where(gate.c.id == GATE)
@@ -138,10 +140,10 @@ class Claiming(OutboxPart):
         wait = (first - begin).total_seconds() if first is not None else interval
         return room, max(wait, 0.001)
 
-    def _pick(self, connection: Connection, now: datetime, count: int) -> list[Row[Any]]:
+    def _pick(self, connection: Connection, now: datetime, count: int) -> list[AnyRow]:
         """Find what is due, oldest first within a priority: one pure index range for each."""
         message = self._tables.message
-        rows: list[Row[Any]] = []
+        rows: list[AnyRow] = []
         for priority in PRIORITIES:
             query = (
                 select(message)
@@ -162,7 +164,7 @@ class Claiming(OutboxPart):
     def _take(
         self,
         connection: Connection,
-        rows: Sequence[Row[Any]],
+        rows: Sequence[AnyRow],
         now: datetime,
         interval: float,
         probe: bool,
@@ -186,8 +188,8 @@ class Claiming(OutboxPart):
         return Slice(token, int(key[0]) if key else 0, claimed, probe)
 
     def _without_expired(
-        self, connection: Connection, rows: Sequence[Row[Any]], now: datetime
-    ) -> list[Row[Any]]:
+        self, connection: Connection, rows: Sequence[AnyRow], now: datetime
+    ) -> list[AnyRow]:
         message, content = self._tables.message, self._tables.content
         expired = [row.id for row in rows if row.expires_at is not None and row.expires_at <= now]
         if expired:
@@ -199,7 +201,7 @@ class Claiming(OutboxPart):
             connection.execute(delete(content).where(content.c.message_id.in_(expired)))
         return [row for row in rows if row.id not in expired]
 
-    def _claimed(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Claimed]:
+    def _claimed(self, connection: Connection, rows: Sequence[AnyRow]) -> list[Claimed]:
         """Make values of rows; recipients that a server has answered for good are left out."""
         recipient = self._tables.recipient
         tried = [row.id for row in rows if row.stage is not None]
@@ -211,7 +213,7 @@ class Claiming(OutboxPart):
         return [_as_claimed(row, answers.get(row.id, {})) for row in rows]
 
 
-def _as_claimed(row: Row[Any], answers: Mapping[str, str]) -> Claimed:
+def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
     pending = (
         a for a in load_recipients(row.recipients) if answers.get(a, "deferred") == "deferred"
     )
@@ -236,7 +238,7 @@ def _given_back(state: State, now: datetime, spent: bool) -> dict[str, Any]:
     """
     if state is State.CLAIMED:
         return {"state": State.QUEUED.value, "lease_token": None, "lease_until": None}
-    begun = {
+    begun: dict[str, Any] = {
         "lease_until": None,
         "unknowns": literal_column("unknowns") + 1,
         "stage": "data",

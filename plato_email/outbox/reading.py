@@ -138,7 +138,7 @@ class Reading(OutboxPart):
         )
 
 
-def _message_row(row: Row[Any], now: datetime) -> MessageRow:
+def _message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
     return MessageRow(
         id=row.id,
         state=row.state,

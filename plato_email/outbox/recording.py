@@ -102,15 +102,15 @@ class Recording(OutboxPart):
 
         self._database.write(work)
 
-    def close_gate(self, error: DeliveryError, pause: float) -> None:
+    def close_gate(self, error: DeliveryError, pause: float, longest: float) -> None:
         """Make every sender wait: the server, not a message, is at fault.
 
         Only the first of several senders that fail together lengthens the pause.
 
         Args:
             error: why; shown on the page.
-            pause: seconds of the first wait; it doubles with each failure in a row up to 60
-                times its length.
+            pause: seconds of the first wait; it doubles with each failure in a row.
+            longest: seconds that it grows to at most.
         """
         gate = self._tables.gate
 
@@ -120,7 +120,7 @@ class Recording(OutboxPart):
                 select(gate).where(gate.c.id == GATE).with_for_update()
             ).one_or_none()
             failures = row.failures if row else 0
-            wait = timedelta(seconds=pause * min(2**failures, 60))
+            wait = timedelta(seconds=min(pause * 2.0 ** min(failures, 30), longest))
             values = {
                 "failures": failures + 1,
                 "failing_since": (row.failing_since if row else None) or now,
@@ -246,14 +246,17 @@ class Recording(OutboxPart):
         )
         connection.execute(
             insert(recipient),
-            [row | {"message_id": result.message.id, "at": now} for row in rows],
+            [{**row, "message_id": result.message.id, "at": now} for row in rows],
         )
 
     def _drop_content(self, connection: Connection, result: Result) -> None:
+        if result.state is State.FAILED and not self._keep_failed:
+            self._delete_rows(connection, [result.message.id], result.state)
+            return
         partly = bool(result.refused) and self._keep_failed
         kept = {
             State.SENT: self._keep_sent_bodies or partly,
-            State.FAILED: self._keep_failed,
+            State.FAILED: True,
             State.QUEUED: True,
         }.get(result.state, False)
         if not kept:

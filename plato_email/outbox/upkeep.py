@@ -52,7 +52,7 @@ class Upkeep(OutboxPart):
             raise ValueError(f"Messages that are {state} are not finished and stay.")
         limit = self._clock.now() - older_than
         while ids := self._database.read(lambda c: self._purgeable(c, state, limit)):
-            yield self._database.write(partial(self._delete, ids=ids, state=state))
+            yield self._database.write(partial(self._delete_rows, ids=ids, state=state))
 
     def purgeable_count(self, state: State, older_than: timedelta) -> int:
         """Return how many messages `purge` would delete."""
@@ -143,14 +143,3 @@ class Upkeep(OutboxPart):
             message.c.state == state.value, message.c.finished_at < limit
         )
         return list(connection.execute(query.limit(STEP)).scalars())
-
-    def _delete(self, connection: Connection, ids: Sequence[int], state: State) -> int:
-        tables = self._tables
-        gone = connection.execute(
-            delete(tables.message).where(
-                tables.message.c.id.in_(ids), tables.message.c.state == state.value
-            )
-        ).rowcount
-        for table in (tables.content, tables.recipient, tables.attempt):
-            connection.execute(delete(table).where(table.c.message_id.in_(ids)))
-        return gone

@@ -1,0 +1,61 @@
+"""What the commands share: the site, JSON, and errors told in one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import ConfigurationError, PlatoEmailError
+
+if TYPE_CHECKING:
+    from ..site import Site
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+def command(name: str, **options: Any) -> Callable[[Callable[P, R]], click.Command]:
+    """A command inside the app's context whose own errors end in one line and exit code 1."""
+
+    def wrap(function: Callable[P, R]) -> click.Command:
+        @functools.wraps(function)
+        def told(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except PlatoEmailError as error:
+                raise click.ClickException(str(error)) from error
+            except DBAPIError as error:
+                first = (str(error.orig).splitlines() or [""])[0]
+                raise click.ClickException(f"The database refused: {first}") from error
+
+        made: click.Command = click.command(name, **options)(with_appcontext(told))
+        return made
+
+    return wrap
+
+
+def site() -> Site:
+    """Return what plato_email holds for the app."""
+    found: Site | None = current_app.extensions.get("plato_email")
+    if found is None:
+        raise ConfigurationError("plato_email is not on this app.")
+    return found
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 message", "2 messages"."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,131 @@
+"""The judge: from what SMTP said about one message to the result that is recorded."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeliveryError, Stage, Verdict
+from ..outbox import Claimed, Result
+from ..tables import State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ..settings import Settings
+    from ..smtp import Receipt
+    from .rounds import Delivery
+
+FIRST_RETRY = 60.0
+LONGEST_RETRY = 4 * 3600.0
+
+
+def backoff(attempts: int, interval: float, *, spread: float | None = None) -> float:
+    """Return the seconds until the next try of a message that was put off ``attempts`` times.
+
+    A minute, then four times longer each time up to four hours, but never sooner than Interval;
+    ten per cent to either side, so that mails put off together do not come back together.
+    """
+    wait = min(LONGEST_RETRY, max(interval, FIRST_RETRY * 4.0 ** (attempts - 1)))
+    return wait * (random.uniform(0.9, 1.1) if spread is None else spread)  # noqa: S311 - jitter
+
+
+class Judge:
+    """Turns what SMTP said about one message into the result that is recorded."""
+
+    def __init__(self, message: Claimed, settings: Settings, delivery: Delivery) -> None:
+        self._message = message
+        self._limit = settings.send_attempts
+        self._interval = float(settings.poll_interval)
+        self._park = delivery.park_unknown
+        self._clock = delivery.clock
+        self._started: datetime = delivery.clock.now()
+        self._since = time.monotonic()
+
+    @property
+    def _attempt(self) -> int:
+        return self._message.attempts + 1
+
+    def accepted(self, receipt: Receipt) -> Result:
+        """The server took it for at least one recipient."""
+        later = [r for r in receipt.refused.values() if r.verdict is Verdict.TEMPORARY]
+        again = bool(later) and self._attempt < self._limit
+        refused_before = "refused" in self._message.answered.values()
+        return self._result(
+            State.QUEUED if again else State.SENT,
+            "partly" if receipt.refused or refused_before else "sent",
+            Stage.ACCEPTED,
+            (receipt.code, receipt.enhanced, receipt.reply),
+            retry_in=self._backoff(),
+            accepted=tuple(receipt.accepted),
+            refused=receipt.refused,
+        )
+
+    def refused(self, error: DeliveryError) -> Result:
+        """The server, or the way to it, refused."""
+        said = (error.code, error.enhanced, error.reply)
+        if not error.verdict.charged:
+            return self._result(State.QUEUED, "released", error.stage, said, charged=False)
+        unknown = error.verdict is Verdict.UNKNOWN
+        again = (
+            error.verdict is not Verdict.PERMANENT
+            and self._attempt < self._limit
+            and not (unknown and self._park)
+        )
+        outcome = "unknown" if unknown else "deferred" if again else "failed"
+        return self._result(
+            State.QUEUED if again else self._final(),
+            outcome,
+            error.stage,
+            said,
+            retry_in=self._backoff(),
+            unknown=unknown,
+            refused=error.recipients,
+        )
+
+    def dropped(self, error: DeliveryError) -> Result:
+        """The line was cut during this message, and the server is otherwise well."""
+        return self._temporary(error.stage, error.reply)
+
+    def vetoed(self) -> Result:
+        """A receiver of ``message_sending`` does not want it sent."""
+        said = (None, "", "Cancelled by a receiver of message_sending.")
+        return self._result(State.CANCELLED, "cancelled", Stage.SENDER, said)
+
+    def broken(self, error: Exception) -> Result:
+        """Something that nobody foresaw; the log has it whole."""
+        return self._temporary(
+            Stage.SENDER, f"Internal error ({type(error).__name__}); see the log."
+        )
+
+    def lost(self) -> Result:
+        """The stored bytes are gone or cannot be decrypted."""
+        said = "The stored message cannot be decrypted; its encryption key is missing."
+        return self._result(self._final(), "failed", Stage.SENDER, (None, "", said))
+
+    def _temporary(self, stage: Stage, reply: str) -> Result:
+        again = self._attempt < self._limit
+        state = State.QUEUED if again else self._final()
+        outcome = "deferred" if again else "failed"
+        return self._result(state, outcome, stage, (None, "", reply), retry_in=self._backoff())
+
+    def _final(self) -> State:
+        """A message that some recipients have is not failed."""
+        return State.SENT if "accepted" in self._message.answered.values() else State.FAILED
+
+    def _backoff(self) -> float:
+        return backoff(self._attempt, self._interval)
+
+    def _result(
+        self,
+        state: State,
+        outcome: str,
+        stage: Stage,
+        said: tuple[int | None, str, str],
+        **more: Any,
+    ) -> Result:
+        took = int((time.monotonic() - self._since) * 1000)
+        return Result(
+            self._message, state, outcome, self._started, took, stage.value, *said, **more
+        )

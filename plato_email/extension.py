@@ -1,0 +1,228 @@
+"""PlatoEmail: the object that a Flask site holds."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app, g
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+
+from . import serving
+from .cli import email_commands
+from .errors import ConfigurationError
+from .message import Composed, Message, compose
+from .outbox import QueuedMessage, enqueue
+from .site import Site
+from .smtp import Session
+from .transactions import Pending, warn_of_forgotten
+from .views import make_blueprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from email.message import EmailMessage
+
+    from flask import Flask
+    from flask_sqlalchemy import SQLAlchemy
+    from sqlalchemy.orm import Session as DatabaseSession
+    from sqlalchemy.orm import scoped_session
+
+    from .site import Authorize
+    from .smtp import Receipt
+
+EXTENSION = "plato_email"
+_SESSIONS = "_plato_email_sessions"
+
+
+class PlatoEmail:
+    """Outbound mail for a Flask site.
+
+    Mail is stored in the site's own database, in the caller's own transaction, and leaves in the
+    background. One object may serve several apps; it keeps nothing of any of them.
+
+    Args:
+        app: the app, or nothing where `init_app` is called later.
+        db: the site's ``SQLAlchemy`` object; by default the one the app has.
+        authorize: called with the name of an action (``view``, ``edit_settings``, ``send_test``,
+            ``view_body``, ``manage_queue``) on every request to the pages. ``True`` lets it
+            pass, ``False`` answers 403, a response is returned as it is. Without it, and when it
+            raises, every page answers 403.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        db: SQLAlchemy | None = None,
+        *,
+        authorize: Authorize | None = None,
+    ) -> None:
+        self._db = db
+        self._authorize = authorize
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(
+        self, app: Flask, db: SQLAlchemy | None = None, *, authorize: Authorize | None = None
+    ) -> None:
+        """Add the tables, the pages, the commands and the sender to ``app``.
+
+        Raises:
+            ConfigurationError: a key is wrong, there is no database, or it was called twice.
+        """
+        if EXTENSION in app.extensions:
+            raise ConfigurationError(
+                "plato_email is on this app already. Was init_app called twice?"
+            )
+        database = db or self._db or app.extensions.get("sqlalchemy")
+        if database is None:
+            raise ConfigurationError(
+                "plato_email needs the site's Flask-SQLAlchemy object: PlatoEmail(app, db), or "
+                "call db.init_app(app) first."
+            )
+        site = Site(app, database, authorize or self._authorize)
+        app.extensions[EXTENSION] = site
+        app.register_blueprint(make_blueprint(site))
+        app.cli.add_command(email_commands)
+        app.teardown_appcontext(_look_for_forgotten)
+        _arrange_poller(app, site)
+
+    def send(
+        self,
+        message: Message | EmailMessage | None = None,
+        /,
+        *,
+        session: DatabaseSession | scoped_session[Any] | None = None,
+        **fields: Any,
+    ) -> QueuedMessage:
+        """Queue a message in the caller's transaction; it exists once that commits.
+
+        Takes a `Message`, a standard ``EmailMessage``, or the fields of a `Message` by name.
+        Never commits. After the commit the sender is woken, so that the mail leaves at once.
+
+        Args:
+            message: what to send.
+            session: the session whose transaction it joins; by default ``db.session``.
+            **fields: the arguments of `Message`, where no ``message`` is given.
+
+        Raises:
+            MessageError: an argument cannot be mailed; nothing was queued.
+            ConfigurationError: the tables are missing.
+        """
+        site = _site()
+        joined = session or site.db.session
+        real: DatabaseSession = joined() if callable(joined) else joined
+        try:
+            connection = real.connection(bind_arguments={"clause": site.tables.message.insert()})
+            composed = _composed(site, connection, message, fields)
+            queued = enqueue(connection, site.tables, composed, site.key_ring())
+        except (OperationalError, ProgrammingError) as error:
+            raise _explained(error) from error
+        if not queued.duplicate:
+            _watch(site, real, queued)
+        return queued
+
+    def send_now(self, message: Message | EmailMessage | None = None, /, **fields: Any) -> Receipt:
+        """Deliver a message in the calling thread, past the queue and its rate.
+
+        Returns:
+            The receipt: which recipients were accepted, which refused, and the server's reply.
+
+        Raises:
+            MessageError: an argument cannot be mailed.
+            DeliveryError: no recipient was accepted.
+            ConfigurationError: no SMTP server is set.
+        """
+        site = _site()
+        settings = site.load_settings().settings
+        if not settings.host:
+            raise ConfigurationError("No SMTP server is set. Fill in Email Settings first.")
+        composed = _compose(site, settings.default_sender, message, fields)
+        timeout = float(site.config["DELIVERY_TIMEOUT"])
+        with Session.open(site.server(settings)) as smtp:
+            return smtp.send(composed.envelope, composed.data, deadline=timeout)
+
+
+def _site() -> Site:
+    site = current_app.extensions.get(EXTENSION)
+    if not isinstance(site, Site):
+        raise ConfigurationError(
+            "plato_email is not on this app. Was init_app forgotten, or are there two apps?"
+        )
+    return site
+
+
+def _composed(
+    site: Site, connection: Any, message: Message | EmailMessage | None, fields: dict[str, Any]
+) -> Composed:
+    return _compose(site, site.default_sender(connection), message, fields)
+
+
+def _compose(
+    site: Site, sender: str, message: Message | EmailMessage | None, fields: dict[str, Any]
+) -> Composed:
+    if message is None:
+        message = Message(**fields)
+    elif fields:
+        raise TypeError(f"send() takes a message or its fields, not both: {', '.join(fields)}")
+    return compose(message, default_sender=sender, max_bytes=site.config["MAX_MESSAGE_BYTES"])
+
+
+def _explained(error: DBAPIError) -> Exception:
+    """A missing table is the commonest first mistake and deserves its cure."""
+    said = str(error.orig).lower()
+    if "plato_email_" in said and any(w in said for w in ("no such table", "exist")):
+        return ConfigurationError(
+            "The tables of plato_email are missing. Run your migrations (flask db migrate, "
+            "flask db upgrade), or db.create_all()."
+        )
+    return error
+
+
+def _watch(site: Site, session: DatabaseSession, queued: QueuedMessage) -> None:
+    pending = Pending.of(session, site.committed)
+    pending.add(session, queued)
+    g.setdefault(_SESSIONS, []).append(pending)
+
+
+def _look_for_forgotten(_: BaseException | None) -> None:
+    sessions: Iterable[Pending] = g.pop(_SESSIONS, ())
+    count = sum(pending.forgotten() for pending in sessions)
+    if count:
+        warn_of_forgotten(count)
+
+
+def _arrange_poller(app: Flask, site: Site) -> None:
+    """See that every process that serves has one poller, and no other process any."""
+    choice = site.config["POLLER"]
+    if choice is False or (choice is None and serving.belongs_nowhere(app.testing)):
+        return
+    _after_fork(site, lambda: choice is True or serving.is_server())
+    if choice is True or serving.is_server():
+        site.start()
+        return
+    # Some server that we do not know: it serves when it is first asked.
+    inner = app.wsgi_app
+    started: set[int] = set()
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        if os.getpid() not in started and not app.testing:
+            started.add(os.getpid())
+            site.start()
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _after_fork(site: Site, starts: Callable[[], bool]) -> None:
+    weak = weakref.ref(site)
+
+    def in_child() -> None:
+        alive = weak()
+        if alive is not None:
+            alive.after_fork()
+            if starts():
+                alive.start()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)

@@ -1,0 +1,291 @@
+"""One site: everything that plato_email holds for one Flask app, in ``app.extensions``."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .config import Config, read_config
+from .database import Database, DatabaseClock
+from .delivery import Delivery
+from .encryption import KeyFile, KeyRing
+from .outbox import Outbox
+from .poller import Poller
+from .reporting import SignalEvents
+from .settings import Pin, Reencrypted, SettingsStore
+from .signals import message_queued
+from .smtp import Session
+from .status import Status, read_status
+from .tables import join_metadata
+from .trial import TestReport, run_trial
+from .worker import Worker, process_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask, Response
+    from flask_sqlalchemy import SQLAlchemy
+    from sqlalchemy import Engine, MetaData
+    from sqlalchemy.engine import URL
+
+    from .outbox import QueuedMessage
+    from .settings import Settings, StoredSettings
+    from .smtp import Server
+
+    Authorize = Callable[[str], "bool | Response | Any"]
+
+log = logging.getLogger("plato_email")
+
+REMEMBERED = 10.0
+"""Seconds that a process goes on using a default sender that another one may have changed."""
+
+
+class Site:
+    """What one app has: its configuration, its outbox, its settings, its sender."""
+
+    def __init__(self, app: Flask, db: SQLAlchemy, authorize: Authorize | None) -> None:
+        self.app = app
+        self.db = db
+        self.authorize = authorize
+        self.config: Config = read_config(app.config, os.environ)
+        self.tables = join_metadata(self._metadata())
+        self.database = Database(self._engine_source, self._shared_engine)
+        self.clock = DatabaseClock(self.database)
+        self.settings_store = SettingsStore(
+            self.tables,
+            self.key_ring,
+            {field: Pin(key, value) for field, (key, value) in self.config.pins.items()},
+            self.config.defaults,
+        )
+        self._keys = _Keys(self.config["KEYS"], self._key_path())
+        self.outbox = self._make_outbox()
+        self.poller = self._make_poller()
+        self._default_sender: tuple[str, float] | None = None
+
+    # -- keys and settings -------------------------------------------------------------------
+
+    @property
+    def key_file(self) -> KeyFile | None:
+        """The file of the keys, or ``None`` where the configuration names them."""
+        return self._keys.file
+
+    def key_ring(self) -> KeyRing:
+        """Return the keys that secrets and stored messages are encrypted with.
+
+        Raises:
+            KeyRingError: they cannot be read or made.
+        """
+        return self._keys.ring()
+
+    def load_settings(self) -> StoredSettings:
+        """Return the settings in force, read now on a connection of our own."""
+        return self.database.read(self.settings_store.load)
+
+    def save_settings(
+        self, settings: Settings, *, version: int, by: str, keep_password: bool
+    ) -> None:
+        """Store settings and let mail flow with them at once.
+
+        Raises:
+            SettingsError: a value cannot be stored.
+            SettingsConflict: they were saved by somebody else since ``version``.
+        """
+        self.database.write(
+            lambda connection: self.settings_store.save(
+                connection, settings, version=version, by=by, keep_password=keep_password
+            )
+        )
+        self._default_sender = None
+        self.outbox.open_gate()
+        self.poller.wake()
+
+    def default_sender(self, connection: Any) -> str:
+        """Return the sender of mail that names none; remembered for some seconds."""
+        known, now = self._default_sender, time.monotonic()
+        if known is None or now - known[1] > REMEMBERED:
+            sender = self.settings_store.load(connection).settings.default_sender
+            known = self._default_sender = (sender, now)
+        return known[0]
+
+    def key_use(self) -> Counter[str]:
+        """Count what is encrypted with each key, by the key's id."""
+        used = self.outbox.content_keys()
+        used.update(self.database.read(self.settings_store.keys_in_use))
+        return used
+
+    def reencrypt_settings(self) -> Reencrypted:
+        """Move the stored user name and password to the encrypting key."""
+        return self.database.write(self.settings_store.reencrypt)
+
+    # -- sending -----------------------------------------------------------------------------
+
+    def server(self, settings: Settings) -> Server:
+        """Return where mail is handed in with ``settings``."""
+        return settings.server(self.config["CA_FILE"] or None, self.config["EHLO_NAME"] or None)
+
+    def test(self, settings: Settings, recipient: str) -> TestReport:
+        """Send a test mail; see `plato_email.trial.run_trial`."""
+        report = run_trial(settings, self.server(settings), recipient, site=self.app.name)
+        title = "" if report.diagnosis is None else report.diagnosis.title
+        self.database.write(
+            lambda connection: self.settings_store.record_test(
+                connection, settings, report.outcome, title
+            )
+        )
+        return report
+
+    def status(self) -> Status:
+        """Return how the mail is."""
+        return read_status(self.outbox, self.load_settings(), self.clock.now())
+
+    def make_worker(self) -> Worker:
+        """Return a new sender."""
+        delivery = Delivery(
+            self.outbox,
+            self.clock,
+            load_settings=self.load_settings,
+            key_ring=self.key_ring,
+            connect=lambda settings: Session.open(self.server(settings)),
+            events=SignalEvents(self.app),
+            timeout=float(self.config["DELIVERY_TIMEOUT"]),
+            park_unknown=self.config["ON_UNKNOWN"] == "park",
+        )
+        return Worker(delivery, self.outbox, self.clock, self.config)
+
+    def committed(self, messages: list[QueuedMessage]) -> None:
+        """Mail exists from this moment on: wake the sender and tell who listens."""
+        self.poller.wake()
+        for message in messages:
+            try:
+                message_queued.send(self.app, message=message)
+            except Exception:
+                log.exception("a receiver of message_queued failed")
+
+    # -- the poller's life ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start this process's poller, unless it runs; never for a database in memory."""
+        if self._in_memory():
+            return
+        if not self.poller.alive:
+            weak = weakref.ref(self)
+            atexit.register(_stop, weak)
+            self.poller.start()
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Stop the poller: the message in hand is finished, the others are given back."""
+        self.ask_to_stop()
+        return self.poller.stop(timeout)
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop and do not wait; safe in a signal handler."""
+        self._stop_worker()
+        self.poller.ask_to_stop()
+
+    def after_fork(self) -> None:
+        """Make anew what a fork does not carry over: threads, locks, sockets."""
+        self.outbox = self._make_outbox()
+        self.poller = self._make_poller()
+
+    def _make_outbox(self) -> Outbox:
+        return Outbox(
+            self.database,
+            self.tables,
+            self.clock,
+            process=process_name(),
+            keep_sent_bodies=self.config["KEEP_SENT_BODIES_DAYS"] > 0,
+            keep_failed=self.config["KEEP_FAILED_DAYS"] > 0,
+        )
+
+    def _make_poller(self) -> Poller:
+        worker: list[Worker] = []
+
+        def work() -> float:
+            with self.app.app_context():
+                if not worker:
+                    worker.append(self.make_worker())
+                return worker[0].round()
+
+        def finish() -> None:
+            if worker:
+                worker[0].finish()
+
+        def failed(error: BaseException) -> None:
+            if worker:
+                worker[0].report(error)
+
+        def stop() -> None:
+            if worker:
+                worker[0].delivery.stopping.set()
+
+        self._stop_worker = stop
+        return Poller(work, finish=finish, failed=failed)
+
+    # -- the host's database -------------------------------------------------------------------
+
+    def _metadata(self) -> MetaData:
+        key = self.config["BIND_KEY"] or None
+        if key is None:
+            return self.db.metadata
+        if key not in self.db.metadatas:
+            self.db.metadatas[key] = type(self.db.metadata)(info={"bind_key": key})
+        return self.db.metadatas[key]
+
+    def _host_engine(self) -> Engine:
+        with self.app.app_context():
+            return self.db.engines[self.config["BIND_KEY"] or None]
+
+    def _engine_source(self) -> tuple[URL, Mapping[str, Any]]:
+        key = self.config["BIND_KEY"]
+        options = dict(self.app.config.get("SQLALCHEMY_ENGINE_OPTIONS") or {})
+        bound = (self.app.config.get("SQLALCHEMY_BINDS") or {}).get(key or None)
+        if isinstance(bound, dict):
+            options |= bound
+        return self._host_engine().url, options.get("connect_args") or {}
+
+    def _shared_engine(self) -> Engine | None:
+        """SQLite in memory lives in the host's one connection and nowhere else."""
+        return self._host_engine() if self._in_memory() else None
+
+    def _in_memory(self) -> bool:
+        url = self._host_engine().url
+        if url.get_backend_name() != "sqlite":
+            return False
+        return url.database in (None, "", ":memory:") or "mode=memory" in str(url)
+
+    def _key_path(self) -> Path:
+        named = self.config["KEY_FILE"]
+        return Path(named) if named else Path(self.app.instance_path) / "plato_email.keys"
+
+
+class _Keys:
+    """The key ring, from the configuration or from a file that may change under us."""
+
+    def __init__(self, configured: str, path: Path) -> None:
+        self._ring = KeyRing.parse(configured) if configured else None
+        self.file = None if configured else KeyFile(path)
+        self._path = path
+        self._read_at = 0
+
+    def ring(self) -> KeyRing:
+        if self.file is None:
+            if self._ring is None:
+                raise RuntimeError("no keys")
+            return self._ring
+        changed = self._path.stat().st_mtime_ns if self._path.exists() else 0
+        if self._ring is None or changed != self._read_at:
+            self._ring = self.file.load_or_create()
+            self._read_at = self._path.stat().st_mtime_ns
+        return self._ring
+
+
+def _stop(site: weakref.ref[Site]) -> None:
+    alive = site()
+    if alive is not None:
+        alive.stop()

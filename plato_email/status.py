@@ -1,0 +1,210 @@
+"""Status: one answer to "how is the mail?", for the banner, the page, the command and monitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .outbox import Gate, Outbox, Process, Statistics
+    from .settings import StoredSettings
+
+SILENT = timedelta(seconds=90)
+"""A sender that has not reported for this long is taken for gone."""
+STUCK = 300.0
+"""Seconds after which waiting mail that could go is an alarm."""
+
+
+class Condition(StrEnum):
+    """What the banner says, the most urgent first."""
+
+    UNREADABLE_SECRET = "unreadable-secret"  # noqa: S105 - a word, not a secret
+    NOT_CONFIGURED = "not-configured"
+    POLLING_OFF = "polling-off"
+    FAILING = "failing"
+    POLLER_SILENT = "poller-silent"
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a site's mail at one moment."""
+
+    now: datetime
+    settings: StoredSettings
+    statistics: Statistics
+    gate: Gate | None
+    processes: tuple[Process, ...]
+
+    @property
+    def state(self) -> Condition:
+        """The most urgent thing to say, in one word."""
+        settings = self.settings.settings
+        if self.settings.unreadable:
+            return Condition.UNREADABLE_SECRET
+        if not settings.configured:
+            return Condition.NOT_CONFIGURED
+        if not settings.polling_enabled:
+            return Condition.POLLING_OFF
+        if self.gate is not None:
+            return Condition.FAILING
+        if not self.senders:
+            return Condition.POLLER_SILENT
+        tested = self.settings.tested
+        verified = tested is not None and tested.current and tested.outcome == "sent"
+        return Condition.VERIFIED if verified else Condition.UNVERIFIED
+
+    @property
+    def headline(self) -> str:
+        """The same in one short sentence."""
+        return _HEADLINES[self.state]
+
+    @property
+    def detail(self) -> str:
+        """What it means and what to do, in a sentence or two."""
+        waiting = _waiting(self.waiting)
+        tested = self.settings.tested
+        match self.state:
+            case Condition.NOT_CONFIGURED:
+                missing = "a server" if not self.settings.settings.host else "a default sender"
+                return (
+                    f"Enter {missing} and save. Until then mail is queued, none is sent.{waiting}"
+                )
+            case Condition.UNREADABLE_SECRET:
+                what = " and ".join(sorted(self.settings.unreadable))
+                return f"Its encryption key is missing. Enter the {what} again and save.{waiting}"
+            case Condition.POLLING_OFF:
+                return f"Mail is queued and none is sent until it is switched on again.{waiting}"
+            case Condition.FAILING:
+                return _failing(self.gate) + waiting
+            case Condition.POLLER_SILENT:
+                return (
+                    "No process of this site has looked at the queue for a while. Start the web "
+                    f"server, or a sender with: flask email run.{waiting}"
+                )
+            case Condition.UNVERIFIED if tested is None:
+                return "Send a test email to be sure that these settings work."
+            case Condition.UNVERIFIED if tested is not None and not tested.current:
+                return "The settings changed since the last test. Send a test email."
+            case Condition.UNVERIFIED:
+                said = f" {tested.title}" if tested is not None and tested.title else ""
+                return f"The last test email failed.{said}"
+            case _:
+                return "The last test email was accepted with these settings."
+
+    @property
+    def senders(self) -> tuple[Process, ...]:
+        """The senders that are alive."""
+        return tuple(each for each in self.processes if self.now - each.seen_at < SILENT)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are still to go."""
+        numbers = self.statistics
+        return numbers.queued + numbers.deferred + numbers.sending
+
+    @property
+    def stuck(self) -> bool:
+        """Whether mail that could go has waited for longer than it should."""
+        oldest = self.statistics.oldest_waiting
+        patience = max(STUCK, 2.0 * self.settings.settings.poll_interval)
+        return oldest is not None and oldest > patience
+
+    @property
+    def healthy(self) -> bool:
+        """What a monitor asks: false when mail is stuck, failing or cannot be sent at all."""
+        bad = (Condition.UNREADABLE_SECRET, Condition.FAILING, Condition.POLLER_SILENT)
+        idle = self.state is Condition.POLLER_SILENT and not self.waiting
+        return not self.stuck and (self.state not in bad or idle)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``GET /health`` and ``flask email status --json`` print; no secret in it."""
+        numbers, settings = self.statistics, self.settings.settings
+        return {
+            "healthy": self.healthy,
+            "state": self.state.value,
+            "stuck": self.stuck,
+            "queue": {
+                "queued": numbers.queued,
+                "deferred": numbers.deferred,
+                "sending": numbers.sending,
+                "sent_24h": numbers.sent,
+                "failed_24h": numbers.failed,
+                "oldest_waiting_seconds": numbers.oldest_waiting,
+            },
+            "rate": {
+                "taken": numbers.taken,
+                "batch_size": settings.batch_size,
+                "interval_seconds": settings.poll_interval,
+            },
+            "failing": None if self.gate is None else _gate_json(self.gate),
+            "senders": [
+                {
+                    "name": each.name,
+                    "started_at": stamp(each.started_at),
+                    "seen_at": stamp(each.seen_at),
+                    "last_error": each.error or None,
+                    "last_error_at": stamp(each.error_at) if each.error_at else None,
+                }
+                for each in self.senders
+            ],
+        }
+
+
+_HEADLINES = {
+    Condition.UNREADABLE_SECRET: "A stored secret cannot be read.",
+    Condition.NOT_CONFIGURED: "Email is not configured yet.",
+    Condition.POLLING_OFF: "Outbound polling is off.",
+    Condition.FAILING: "Mail is not going out.",
+    Condition.POLLER_SILENT: "No sender is running.",
+    Condition.UNVERIFIED: "These settings are not verified.",
+    Condition.VERIFIED: "Email works.",
+}
+
+
+def _waiting(count: int) -> str:
+    if not count:
+        return ""
+    return " 1 message is waiting." if count == 1 else f" {count:,} messages are waiting."
+
+
+def _failing(gate: Gate | None) -> str:
+    if gate is None:
+        return ""
+    said = f"{gate.code} {gate.reply}" if gate.code else gate.reply
+    return (
+        f"Since {gate.failing_since:%H:%M} UTC, at {gate.stage}: {said.rstrip('.')}. "
+        f"Next try at {gate.retry_at:%H:%M:%S} UTC; no message loses an attempt."
+    )
+
+
+def stamp(at: datetime) -> str:
+    """Write a naive UTC time as ISO 8601."""
+    return at.isoformat(timespec="seconds") + "Z"
+
+
+def _gate_json(gate: Gate) -> dict[str, Any]:
+    return {
+        "since": stamp(gate.failing_since),
+        "next_try": stamp(gate.retry_at),
+        "failures": gate.failures,
+        "verdict": gate.verdict,
+        "stage": gate.stage,
+        "code": gate.code,
+        "enhanced": gate.enhanced or None,
+        "reply": gate.reply,
+    }
+
+
+def read_status(outbox: Outbox, settings: StoredSettings, now: datetime) -> Status:
+    """Ask the outbox everything that a `Status` holds."""
+    return Status(
+        now=now,
+        settings=settings,
+        statistics=outbox.statistics(settings.settings.poll_interval),
+        gate=outbox.gate(),
+        processes=outbox.processes(),
+    )
