@@ -1,0 +1,120 @@
+"""From a host name to a connected socket."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import Any, NamedTuple
+
+from ..errors import DeliveryError, Stage, Verdict
+from .faults import TimedOut
+from .wire import Deadline
+
+_CONNECT_SECONDS = 20.0
+"""The most that one address may take, so that a dead one leaves time for the next."""
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f.:]+(%\w+)?", re.IGNORECASE)
+
+
+class Address(NamedTuple):
+    """One result of the resolver."""
+
+    family: int
+    where: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        host, port = self.where[:2]
+        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+def bare_host(host: str) -> str:
+    """``host`` without the brackets that an IPv6 literal may stand in."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Every address of ``host``, in the order the system prefers.
+
+    The resolver of the operating system takes no time-out. It runs in a thread of its own, which
+    is left behind when it does not answer.
+
+    Raises:
+        DeliveryError: there is none, or ``host`` cannot be a host name.
+        TimedOut: the resolver did not answer in time.
+    """
+    if not _HOST_NAME.fullmatch(host):
+        words = f"{host!r} cannot be the name of a server." if host else "No server is named."
+        raise DeliveryError(Stage.RESOLVE, Verdict.SETUP, words)
+    answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
+    Thread(target=_look_up, args=(host, port, answers), daemon=True, name="resolve").start()
+    try:
+        found = answers.get(timeout=deadline.remaining())
+    except queue.Empty:
+        words = f"the name {host} could not be looked up in {deadline.seconds:g} seconds"
+        raise TimedOut(words) from None
+    if isinstance(found, Exception):
+        words = f"The name {host} was not found ({_reason(found)})."
+        raise DeliveryError(Stage.RESOLVE, Verdict.SERVER, words) from found
+    return found
+
+
+def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[Address] | Exception]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        answers.put(error)
+    else:
+        answers.put(list(dict.fromkeys(Address(each[0], each[4]) for each in found)))
+
+
+def connect(addresses: Sequence[Address], deadline: Deadline) -> tuple[socket.socket, Address]:
+    """Connect to the first address that answers.
+
+    Each one gets an equal share of the time that is left: an IPv6 address that leads nowhere must
+    not keep us from the IPv4 address behind it.
+
+    Raises:
+        DeliveryError: none answered; the words name each address with its reason.
+        TimedOut: the time was over before all were tried.
+    """
+    failures = []
+    for position, address in enumerate(addresses):
+        share = deadline.share(len(addresses) - position, _CONNECT_SECONDS)
+        try:
+            return _connect_one(address, share), address
+        except OSError as error:
+            reason = (
+                f"no answer in {share.seconds:.2g} seconds"
+                if isinstance(error, TimeoutError)
+                else _reason(error)
+            )
+            failures.append(f"{address}: {reason}")
+    words = "No connection: " + "; ".join(failures) + "."
+    raise DeliveryError(Stage.CONNECT, Verdict.SERVER, words)
+
+
+def _connect_one(address: Address, deadline: Deadline) -> socket.socket:
+    connecting = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        connecting.settimeout(deadline.remaining())
+        connecting.connect(address.where)
+        # A command must not wait for the acknowledgement of the one before (Nagle's algorithm).
+        with suppress(OSError):
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror or error)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error)

@@ -1,0 +1,163 @@
+"""From nothing to a session that is ready for mail: resolve, connect, greet, protect, log in."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import ssl
+
+from ..errors import DeliveryError, Stage, Verdict
+from . import network, tls
+from .auth import login
+from .dialogue import Dialogue, Note, Progress
+from .faults import WireError
+from .model import Observe, Security, Server
+from .reply import Reply, scrubber
+from .verdict import refusal
+from .wire import Deadline, Wire
+
+_EHLO_NAME = re.compile(r"[!-~]+")
+_PUBLIC_NAME = re.compile(r"(?!localhost\b)[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+
+class Opening:
+    """The steps before the first mail, each of which may end the session."""
+
+    def __init__(self, server: Server, deadline: Deadline, observe: Observe | None) -> None:
+        self.capabilities: dict[str, str] = {}
+        self.transcript: list[str] = []
+        self._server = server
+        self._host = network.bare_host(server.host)
+        self._deadline = deadline
+        self._progress = Progress(observe, lambda: tuple(self.transcript))
+
+    def run(self) -> Dialogue:
+        """Take every step; the socket is closed when one fails."""
+        wire = Wire(
+            self._connected(),
+            self._deadline,
+            scrubber(self._server.username, self._server.password),
+        )
+        try:
+            dialogue = Dialogue(wire, self.transcript)
+            self._greet(dialogue)
+        except BaseException:
+            wire.close()
+            raise
+        return dialogue
+
+    def _connected(self) -> socket.socket:
+        with self._progress.stage(Stage.RESOLVE) as note:
+            addresses = network.resolve(self._host, self._server.port, self._deadline)
+            note.detail = ", ".join(str(address) for address in addresses)
+        with self._progress.stage(Stage.CONNECT) as note:
+            connected, address = network.connect(addresses, self._deadline)
+            note.detail = str(address)
+        return connected
+
+    def _greet(self, dialogue: Dialogue) -> None:
+        security = self._server.security
+        if security is Security.TLS:
+            with self._progress.stage(Stage.TLS) as note:
+                self._protect(dialogue, note)
+        with self._progress.stage(Stage.GREETING) as note:
+            note.detail = str(_positive(Stage.GREETING, dialogue.hear()))
+        with self._progress.stage(Stage.EHLO) as note:
+            self._introduce(dialogue)
+            note.detail = self._offers()
+        if security is Security.STARTTLS:
+            self._start_tls(dialogue)
+        if self._server.username:
+            with self._progress.stage(Stage.LOGIN) as note:
+                mechanism = login(dialogue, self.capabilities, self._server)
+                note.detail = f"logged in with {mechanism}"
+
+    def _start_tls(self, dialogue: Dialogue) -> None:
+        with self._progress.stage(Stage.TLS) as note:
+            if "STARTTLS" not in self.capabilities:
+                raise _setup("The server does not offer STARTTLS, so no TLS can be had this way.")
+            _positive(Stage.TLS, dialogue.ask("STARTTLS"))
+            # Somebody on the way put commands or replies in front of the handshake (RFC 3207
+            # section 4.2); read as part of the protected session they would be believed.
+            if dialogue.wire.buffered:
+                raise _setup("Bytes came between STARTTLS and TLS; the line may be tampered with.")
+            self._protect(dialogue, note)
+            try:
+                self._introduce(dialogue)
+            except DeliveryError as error:
+                # The page has shown the EHLO stage as passed; this is a stage of its own.
+                error.stage = Stage.EHLO
+                raise
+
+    def _protect(self, dialogue: Dialogue, note: Note) -> None:
+        context = tls.trust(self._server.ca_file)
+        try:
+            note.detail = tls.describe(dialogue.wire.start_tls(context, self._host))
+        except ssl.SSLError as error:
+            raise tls.handshake_error(error, self._host) from error
+
+    def _introduce(self, dialogue: Dialogue) -> None:
+        """EHLO, or HELO to a server that does not know it (RFC 5321 section 4.1.1.1)."""
+        name = _own_name(self._server.ehlo_name, dialogue.wire.local)
+        self.capabilities.clear()
+        reply = dialogue.ask(f"EHLO {name}")
+        if reply.positive:
+            self.capabilities.update(parse_capabilities(reply))
+            return
+        if reply.code // 100 != 5:
+            raise refusal(Stage.EHLO, reply)
+        try:
+            second = dialogue.ask(f"HELO {name}")
+        except WireError:
+            raise refusal(Stage.EHLO, reply) from None
+        _positive(Stage.EHLO, second)
+
+    def _offers(self) -> str:
+        offered = (f"{name} {value}".strip() for name, value in self.capabilities.items())
+        return "offers " + (", ".join(offered) or "nothing beyond plain SMTP")
+
+
+def parse_capabilities(reply: Reply) -> dict[str, str]:
+    """The keywords of an EHLO reply with their parameters (RFC 5321 section 4.1.1.1)."""
+    found: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        keyword, _, value = line.partition(" ")
+        name, legacy, first = keyword.upper().partition("=")
+        if legacy and name == "AUTH":
+            # "AUTH=LOGIN": how it was written before the standard; some servers still do.
+            value = f"{first} {value} {found.get('AUTH', '')}"
+        elif name == "AUTH":
+            value = f"{value} {found.get('AUTH', '')}"
+        found[name if name == "AUTH" else keyword.upper()] = value.strip()
+    return found
+
+
+def _positive(stage: Stage, reply: Reply) -> Reply:
+    if not reply.positive:
+        raise refusal(stage, reply)
+    return reply
+
+
+def _setup(words: str) -> DeliveryError:
+    return DeliveryError(Stage.TLS, Verdict.SETUP, words)
+
+
+def _own_name(configured: str | None, address: str) -> str:
+    """The name for EHLO: as configured, else our host name, else our address as a literal.
+
+    A bare word such as a container's id is refused by many servers, an address literal by few
+    (RFC 5321 section 4.1.4). Nothing is looked up in the DNS, which might hang.
+    """
+    if configured:
+        if not _EHLO_NAME.fullmatch(configured):
+            words = f"{configured!r} cannot be the name of this machine in EHLO."
+            raise DeliveryError(Stage.EHLO, Verdict.SETUP, words)
+        return configured
+    name = socket.gethostname()
+    return name if _PUBLIC_NAME.fullmatch(name) else _literal(address)
+
+
+def _literal(address: str) -> str:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return f"[IPv6:{parsed}]" if parsed.version == 6 else f"[{parsed}]"

@@ -1,0 +1,114 @@
+"""Replies (RFC 5321 section 4.2) and enhanced status codes (RFC 3463)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .faults import Malformed
+
+MAX_LINE = 4096
+"""Octets in one reply line; RFC 5321 section 4.5.3.1.5 asks servers to keep to 512."""
+MAX_REPLY = 65536
+"""Octets in one whole reply."""
+SHOWN = 500
+"""Characters of a server's words that are kept."""
+
+Scrub = Callable[[str], str]
+
+_LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+_ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One complete reply."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def positive(self) -> bool:
+        """2yz: done as asked."""
+        return self.code // 100 == 2
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code, or ``""``."""
+        found = _ENHANCED.match(self.lines[0])
+        return found[1] if found else ""
+
+    @property
+    def text(self) -> str:
+        """The words on one line; an enhanced code repeated on later lines is left out."""
+        rest = (_ENHANCED.sub("", line, count=1) for line in self.lines[1:])
+        return shorten(" ".join((self.lines[0], *rest)))
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".rstrip()
+
+
+def shorten(text: str) -> str:
+    """The first ``SHOWN`` characters."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def read_reply(read_line: Callable[[], bytes], scrub: Scrub) -> Reply:
+    """Read one reply of one line or many.
+
+    Raises:
+        Malformed: it is not a reply, its lines disagree about the code, or it is too long.
+    """
+    code, lines, size, last = 0, list[str](), 0, False
+    while not last:
+        raw = read_line()
+        size += len(raw)
+        if size > MAX_REPLY:
+            raise Malformed(f"the reply is longer than {MAX_REPLY // 1024} KiB")
+        found, last, text = _parse_line(raw, scrub)
+        if lines and found != code:
+            raise Malformed(f"one reply gives both {code} and {found}")
+        code = found
+        lines.append(text)
+    return Reply(code, tuple(lines))
+
+
+def _parse_line(raw: bytes, scrub: Scrub) -> tuple[int, bool, str]:
+    """The code, whether the line is the last of its reply, and the words."""
+    line = raw.removesuffix(b"\r").decode("utf-8", "replace")
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise Malformed(f"this is not an SMTP reply: {printable(scrub(line))[:80]!r}")
+    return int(found[1]), found[2] != "-", printable(scrub(found[3] or ""))
+
+
+def printable(text: str) -> str:
+    """``text`` without the control characters that would forge a line in a log or a terminal."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def scrubber(username: str, password: str) -> Scrub:
+    """A function that blots out credentials which a server repeats, plain or in base64.
+
+    A user name shorter than four characters is left alone when plain: it is too likely to be
+    part of an innocent word.
+    """
+    login = f"\0{username}\0{password}".encode()
+    secrets = [_base64(login), _base64(password.encode()), password] if password else []
+    if username:
+        secrets += [_base64(username.encode())]
+    if len(username) >= 4:
+        secrets += [username]
+    # The longest first: a short secret inside a long one must not leave the rest of it behind.
+    secrets.sort(key=len, reverse=True)
+    if not secrets:
+        return lambda text: text
+    pattern = re.compile("|".join(re.escape(secret) for secret in secrets))
+    return lambda text: pattern.sub("***", text)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,164 @@
+"""A session with a mail server: opened once, used for many mails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from ..errors import DeliveryError, Stage, Verdict
+from .dialogue import Dialogue, Progress
+from .faults import WireError
+from .model import Envelope, Observe, Receipt, Server
+from .opening import Opening
+from .reply import Reply
+from .transaction import Transaction
+from .verdict import refusal
+from .wire import Deadline
+
+_QUIT_SECONDS = 2.0
+
+
+class Session:
+    """One connection to a mail server, ready for mail. Not for two threads at once.
+
+    Use :meth:`open`; close it, or use it in a ``with`` statement.
+
+    Attributes:
+        capabilities: the EHLO keywords of the server with their parameters.
+        sent: mails that were accepted.
+        last_used: when the last mail ended, on the monotonic clock.
+    """
+
+    def __init__(self, dialogue: Dialogue, capabilities: Mapping[str, str]) -> None:
+        self.capabilities = dict(capabilities)
+        self.sent = 0
+        self.last_used = monotonic()
+        self._opening = tuple(dialogue.transcript)
+        self._dialogue = dialogue
+
+    @classmethod
+    def open(
+        cls, server: Server, *, deadline: float = 60.0, observe: Observe | None = None
+    ) -> Self:
+        """Connect, introduce ourselves, start TLS and log in.
+
+        Args:
+            server: where, how protected, and as whom.
+            deadline: seconds for all of it together.
+            observe: called with a :class:`Step` as each stage ends, well or not.
+
+        Raises:
+            DeliveryError: a stage failed; nothing of a mail was sent.
+        """
+        opening = Opening(server, Deadline(deadline), observe)
+        return cls(opening.run(), opening.capabilities)
+
+    @property
+    def usable(self) -> bool:
+        """Whether another mail can be sent over this connection."""
+        return not self._dialogue.wire.broken
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """The dialogue of the opening and of the last mail, without credentials."""
+        return (*self._opening, *self._dialogue.transcript)
+
+    def send(
+        self,
+        envelope: Envelope,
+        data: bytes,
+        *,
+        deadline: float = 300.0,
+        observe: Observe | None = None,
+        before_body: Callable[[], None] | None = None,
+    ) -> Receipt:
+        """Send one mail.
+
+        Args:
+            envelope: the sender and the recipients.
+            data: the message in canonical form (RFC 5322, lines end in CRLF).
+            deadline: seconds for the whole mail.
+            observe: called with a :class:`Step` as each stage ends, well or not.
+            before_body: called when the server is ready for the message and none of it was
+                sent. What it raises ends the connection and is passed on.
+
+        Raises:
+            DeliveryError: no recipient was accepted, or the outcome is unknown. ``code`` is
+                ``None`` where the server said nothing. The session stays ``usable`` unless the
+                connection was lost or the server closes it.
+        """
+        dialogue = Dialogue(self._dialogue.wire, [])
+        self._dialogue = dialogue
+        dialogue.wire.deadline = Deadline(deadline)
+        progress = Progress(observe, lambda: tuple(dialogue.transcript))
+        transaction = Transaction(dialogue, progress, self.capabilities, before_body)
+        try:
+            self._check_silence(progress)
+            receipt = transaction.run(envelope, data)
+        except DeliveryError as error:
+            error.transcript = self.transcript
+            self._recover(error, begun=transaction.begun)
+            raise
+        except BaseException:
+            # After the 354 there is no other way to take a message back (RFC 5321 section 4.1.1.4).
+            dialogue.wire.close()
+            raise
+        finally:
+            self.last_used = monotonic()
+        self.sent += 1
+        return receipt
+
+    def abort(self) -> None:
+        """Cut the connection from another thread; a mail under way fails at once."""
+        self._dialogue.wire.abort()
+
+    def close(self) -> None:
+        """Say QUIT, within two seconds, and close; whatever the server answers."""
+        wire = self._dialogue.wire
+        if not wire.broken:
+            wire.deadline = Deadline(_QUIT_SECONDS)
+            with suppress(WireError):
+                self._dialogue.ask("QUIT")
+        wire.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check_silence(self, progress: Progress) -> None:
+        """See whether the server took its leave, or lost the thread, while we were idle."""
+        if not self._dialogue.wire.unread():
+            return
+        with progress.stage(Stage.SENDER):
+            reply = self._dialogue.hear()
+            raise refusal(Stage.SENDER, reply) if reply.code == 421 else _unasked(reply)
+
+    def _recover(self, error: DeliveryError, *, begun: bool) -> None:
+        """Make the session ready for the next mail, or close it."""
+        wire = self._dialogue.wire
+        gone = wire.broken or error.verdict in (Verdict.SERVER, Verdict.UNKNOWN)
+        if not gone and begun:
+            gone = not self._reset()
+        if gone:
+            wire.close()
+
+    def _reset(self) -> bool:
+        try:
+            return self._dialogue.ask("RSET").positive
+        except WireError:
+            return False
+
+
+def _unasked(reply: Reply) -> DeliveryError:
+    words = f"The server said something that nothing had been asked for: {reply}"
+    return DeliveryError(Stage.SENDER, Verdict.SERVER, words)

@@ -1,0 +1,195 @@
+"""Bytes to and from the server, under one deadline."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+from .faults import Dropped, Malformed, TimedOut, WireError
+from .reply import MAX_LINE, Reply, Scrub, read_reply
+
+_CHUNK = 1 << 18
+_LAST_WORDS_SECONDS = 0.05
+
+
+class Deadline:
+    """A moment on the monotonic clock that a whole operation must not outlast.
+
+    A time-out for each read would let a server that sends a byte now and then hold us for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left.
+
+        Raises:
+            TimedOut: none are.
+        """
+        left = self._end - monotonic()
+        if left <= 0:
+            raise self.missed()
+        return left
+
+    def missed(self) -> TimedOut:
+        """The error to raise when the time is over."""
+        return TimedOut(f"no answer in time; {self.seconds:g} seconds were allowed")
+
+    def share(self, parts: int, at_most: float) -> Deadline:
+        """A nearer deadline: one of ``parts`` equal shares of what is left."""
+        return Deadline(min(self.remaining() / parts, at_most))
+
+
+class Wire:
+    """A connected socket that reads replies and never waits beyond ``deadline``."""
+
+    def __init__(self, connected: socket.socket, deadline: Deadline, scrub: Scrub) -> None:
+        self.deadline = deadline
+        self.broken = False
+        self._socket = connected
+        self._scrub = scrub
+        self._buffer = bytearray()
+
+    @property
+    def tls(self) -> ssl.SSLSocket | None:
+        """The socket once TLS has begun, for its certificate and cipher."""
+        return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
+
+    @property
+    def peer(self) -> str:
+        """The server's IP address."""
+        return str(self._socket.getpeername()[0])
+
+    @property
+    def local(self) -> str:
+        """Our own IP address, as the server sees it where nothing translates addresses."""
+        return str(self._socket.getsockname()[0])
+
+    @property
+    def buffered(self) -> bool:
+        """Whether bytes were received behind the last reply."""
+        return bool(self._buffer)
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            WireError: it could not be sent; with what the server said before it stopped reading.
+        """
+        try:
+            with self._mapped():
+                self._send(data)
+        except WireError as error:
+            error.last_words = self._last_words()
+            raise
+
+    def read_reply(self) -> Reply:
+        """Read the next reply."""
+        with self._mapped():
+            return read_reply(self._read_line, self._scrub)
+
+    def unread(self) -> bool:
+        """Whether bytes have come that nobody has asked for.
+
+        Taken for the answer to a later command they would shift every answer by one, and a
+        refused message would count as accepted.
+        """
+        if self._buffer:
+            return True
+        # Not a select(): a readable TLS socket may hold no more than a session ticket.
+        with suppress(OSError):
+            self._socket.settimeout(0)
+            self._buffer += self._socket.recv(MAX_LINE)
+        return bool(self._buffer)
+
+    def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+        """Turn the connection into TLS for ``host``.
+
+        Raises:
+            ssl.SSLError: the handshake or the certificate failed.
+            WireError: the server went away or did not answer.
+        """
+        self._socket.settimeout(self.deadline.remaining())
+        secure = context.wrap_socket(
+            self._socket, server_hostname=host, do_handshake_on_connect=False
+        )
+        self._socket = secure
+        try:
+            secure.do_handshake()
+        except (TimeoutError, ssl.SSLEOFError, ConnectionError) as error:
+            raise self._fault(error) from error
+        return secure
+
+    def abort(self) -> None:
+        """Cut the connection; another thread that waits on it returns at once."""
+        self.broken = True
+        with suppress(OSError):
+            # On the plain socket: SSLSocket.shutdown would take the TLS state from its reader.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self.broken = True
+        with suppress(OSError):
+            self._socket.close()
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._socket.settimeout(self.deadline.remaining())
+            view = view[self._socket.send(view[:_CHUNK]) :]
+
+    def _read_line(self) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > MAX_LINE:
+                raise Malformed(f"a reply line is longer than {MAX_LINE} bytes")
+            self._fill()
+        if end > MAX_LINE:
+            raise Malformed(f"a reply line is longer than {MAX_LINE} bytes")
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _fill(self) -> None:
+        self._socket.settimeout(self.deadline.remaining())
+        received = self._socket.recv(MAX_LINE)
+        if not received:
+            raise Dropped("the server closed the connection")
+        self._buffer += received
+
+    def _last_words(self) -> Reply | None:
+        self.deadline = Deadline(_LAST_WORDS_SECONDS)
+        with suppress(WireError):
+            return self.read_reply()
+        return None
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except WireError:
+            self.broken = True
+            raise
+        except OSError as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: OSError) -> WireError:
+        self.broken = True
+        if isinstance(error, TimeoutError):
+            return self.deadline.missed()
+        if isinstance(error, ssl.SSLEOFError):
+            return Dropped("the server closed the connection")
+        return Dropped(f"the connection was lost ({error.strerror or error})")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address is this machine itself, so that nothing leaves it."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return bool((mapped or parsed).is_loopback)
