@@ -112,7 +112,7 @@ class Courier:
         except DeliveryError as error:
             if error.verdict.charged:
                 return judge.refused(error), None
-            return self._after_fault(judge, error)
+            return self._after_fault(message, judge, error)
         except LeaseLost:
             log.warning("message %s: the lease was lost, not sent here", message.message_id)
             return None, None
@@ -123,12 +123,13 @@ class Courier:
         return judge.accepted(receipt), None
 
     def _after_fault(
-        self, judge: Judge, error: DeliveryError
-    ) -> tuple[Result, DeliveryError | None]:
+        self, message: Claimed, judge: Judge, error: DeliveryError
+    ) -> tuple[Result | None, DeliveryError | None]:
         """Find out whether the server is at fault or this message made it drop the line.
 
-        A server that takes a new connection at once is well: a bare drop is then charged to the
-        message, or one poisonous message would hold up all mail for ever.
+        A server that takes a new connection at once is well. It may have closed the old one
+        while that was idle: then the message goes over the new one. Any other bare drop is
+        charged to the message, or one poisonous message would hold up all mail for ever.
         """
         released = judge.refused(error)
         fresh = self._delivery.connection_is_fresh
@@ -140,7 +141,11 @@ class Courier:
             self._delivery.session(self._settings)
         except DeliveryError as still:
             return released, still
-        return (judge.dropped(error) if error.code is None else released), None
+        if error.code is not None:
+            return released, None
+        if error.stage is Stage.SENDER and not fresh:
+            return self._try(message)
+        return judge.dropped(error), None
 
     def _content(self, message: Claimed) -> bytes | None:
         if message.id not in self._contents:
