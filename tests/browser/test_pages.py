@@ -1,0 +1,49 @@
+"""Every page in light, in dark and on a phone: a picture to look at, and nothing goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import OpenPage
+    from tests.support.demo_site import DemoSite
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "board": "/",
+    "admin": "/admin/",
+    "settings": "/admin/email/settings",
+    "messages": "/admin/email/messages",
+    "mailbox": "/mailbox/",
+    "recover": "/recover",
+}
+DESK = {"width": 1180, "height": 820}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_looks_and_behaves(
+    site: DemoSite, open_page: OpenPage, name: str, scheme: Literal["light", "dark"]
+) -> None:
+    """The page opens without a violation of its policy and without an error in the console."""
+    watched = open_page(site, color_scheme=scheme, viewport=DESK)
+    answer = watched.page.goto(PAGES[name])
+    watched.page.wait_for_load_state("networkidle")
+    assert answer is not None
+    assert answer.status == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    watched.keep_picture(f"{name}-{scheme}")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_phone(site: DemoSite, open_page: OpenPage, name: str) -> None:
+    """On a narrow screen nothing sticks out to the side."""
+    watched = open_page(site, viewport=PHONE)
+    watched.page.goto(PAGES[name])
+    watched.keep_picture(f"{name}-phone")
+    width = watched.page.evaluate("document.documentElement.scrollWidth")
+    assert PHONE["width"] >= width
