@@ -1,0 +1,209 @@
+"""A whole form of settings: each field by its rule, then what the fields say about each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..smtp import Security
+from .rules import RULES, clean_flag
+from .server import PastedServer, read_server
+from .values import TLS_PORT, Settings, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+TYPE_AGAIN = "The server changed, so the password must be typed again."
+_NOT_TYPED = "The user name has no password. Type the password, or empty the user name."
+_NEW_AND_REMOVED = "A new password is typed and the stored one is to be removed. Do one of the two."
+_NOBODY = "A password needs a user name. Type it, or leave the password empty."
+_IN_THE_CLEAR = "A password would cross the network unencrypted. Tick TLS, or remove the user name."
+_RELATED = ("host", "port", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What came of a form."""
+
+    settings: Settings
+    """Every valid field; one with a problem has the value from before."""
+    problems: Mapping[str, str]
+    """Field -> why it cannot be used. Nothing is to be saved or tested while there is one."""
+    notes: Mapping[str, str]
+    """Field -> what was changed or is worth knowing."""
+    keep_password: bool
+    """Whether the stored password stays as it is: for `SettingsStore.save`."""
+
+
+def clean_settings(
+    raw: Mapping[str, object],
+    base: Settings,
+    *,
+    unreadable: Collection[str] = (),
+    pinned: Collection[str] = (),
+) -> Cleaned:
+    """Check a form.
+
+    A stored password is never handed on to another server: where host, port, TLS or user name
+    differ from those of ``base`` and no password is typed, the outcome has none, and a problem.
+
+    Args:
+        raw: field -> what was typed. A field that is missing keeps its value, so an unticked
+            box is given as ``False``. A blank ``password`` keeps the one there is; a true
+            ``clear_password`` removes it.
+        base: the settings in force.
+        unreadable: `StoredSettings.unreadable`. Such a password is kept like any other, or
+            nothing else could be saved before it is typed again.
+        pinned: the fields of `StoredSettings.pinned`. What is typed there is ignored, and a
+            pinned password goes to whatever server the settings name.
+    """
+    form = {name: value for name, value in raw.items() if name not in pinned}
+    draft = _Draft(form, base, frozenset(unreadable), frozenset(pinned))
+    for name in RULES:
+        if name not in _RELATED:
+            draft.apply(name)
+    server = _clean_host(draft)
+    _follow_address(draft, server)
+    _clean_port(draft, server)
+    _clean_password(draft)
+    _compare(draft)
+    return Cleaned(draft.settings, draft.problems, draft.notes, draft.keep_password)
+
+
+@dataclass
+class _Draft:
+    """A form on its way to becoming settings."""
+
+    form: Mapping[str, object]
+    base: Settings
+    unreadable: frozenset[str]
+    pinned: frozenset[str]
+    values: dict[str, Any] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    keep_password: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        return replace(self.base, **self.values)
+
+    def apply(self, name: str) -> None:
+        if name not in self.form:
+            return
+        try:
+            self.values[name], note = RULES[name](self.form[name])
+        except ValueError as error:
+            self.problems[name] = str(error)
+        else:
+            if note:
+                self.notes[name] = note
+
+    def ticked(self, name: str) -> bool:
+        try:
+            return clean_flag(self.form.get(name, False))[0]
+        except ValueError as error:
+            self.problems[name] = str(error)
+            return False
+
+
+def _clean_host(draft: _Draft) -> PastedServer:
+    if "host" not in draft.form:
+        return PastedServer(draft.base.host)
+    try:
+        server = read_server(draft.form["host"])
+    except ValueError as error:
+        draft.problems["host"] = str(error)
+        return PastedServer(draft.base.host)
+    draft.values["host"] = server.host
+    if server.note:
+        draft.notes["host"] = server.note
+    return server
+
+
+def _follow_address(draft: _Draft, server: PastedServer) -> None:
+    """``smtps://`` asks for TLS, unless the site's configuration has decided about it."""
+    if server.tls_mode is None or "use_tls" not in draft.form:
+        return
+    if not draft.settings.use_tls:
+        draft.notes["use_tls"] = "Switched on: the server address asks for TLS."
+    draft.values["use_tls"] = True
+    if "tls_mode" in draft.form:
+        draft.values["tls_mode"] = server.tls_mode
+
+
+def _clean_port(draft: _Draft, server: PastedServer) -> None:
+    typed = str(draft.form.get("port", draft.base.port)).strip()
+    if "port" not in draft.form or typed not in ("", str(draft.base.port)):
+        draft.apply("port")
+        port = draft.settings.port
+        if server.port not in (None, port):
+            draft.problems["host"] = (
+                f"The server address says port {server.port}, but the port is {port}. "
+                "Leave it out of the address."
+            )
+    elif server.port is not None:
+        draft.values["port"] = server.port
+    elif typed:
+        draft.apply("port")
+    else:
+        port = draft.values["port"] = _usual_port(draft.settings)
+        draft.notes["port"] = f"Left empty, so {port}: the usual port for this choice of TLS."
+
+
+def _usual_port(settings: Settings) -> int:
+    if not settings.use_tls:
+        return 25
+    return TLS_PORT if settings.tls_mode == "tls" else 587
+
+
+def _clean_password(draft: _Draft) -> None:
+    if "password" in draft.pinned:
+        draft.keep_password = True
+        return
+    moved = draft.settings.login_context != draft.base.login_context
+    if moved:
+        # First of all, so that no way out of here takes the old password to the new server.
+        draft.values["password"] = ""
+    typed = str(draft.form.get("password", "")) != ""
+    cleared = draft.ticked("clear_password")
+    if typed and cleared:
+        draft.problems["password"] = _NEW_AND_REMOVED
+    elif typed:
+        draft.apply("password")
+        if not _logs_in(draft):
+            draft.problems["username"] = _NOBODY
+    elif cleared or not _logs_in(draft):
+        draft.values["password"] = ""
+        _require_password(draft, _NOT_TYPED)
+    elif not (draft.base.password or "password" in draft.unreadable):
+        _require_password(draft, _NOT_TYPED)
+    elif moved:
+        _require_password(draft, TYPE_AGAIN)
+    else:
+        draft.keep_password = True
+
+
+def _logs_in(draft: _Draft) -> bool:
+    return bool(draft.settings.username) or "username" in draft.unreadable
+
+
+def _require_password(draft: _Draft, problem: str) -> None:
+    if draft.settings.username:
+        draft.problems["password"] = problem
+
+
+def _compare(draft: _Draft) -> None:
+    settings = draft.settings
+    port, security = settings.port, settings.security
+    away = settings.host != "" and not is_loopback(settings.host)
+    if settings.username and security is Security.NONE and away:
+        draft.problems.setdefault("use_tls", _IN_THE_CLEAR)
+    if port == TLS_PORT and security is Security.NONE:
+        note = f"Port {port} usually expects TLS. If the test fails, tick TLS."
+    elif port == TLS_PORT and security is Security.STARTTLS:
+        note = f"Port {port} usually expects TLS at once. If the test fails, choose Automatic."
+    elif port in (25, 587, 2525) and security is Security.TLS:
+        note = f"Port {port} usually expects STARTTLS. If the test fails, choose Automatic."
+    else:
+        return
+    draft.notes.setdefault("port", note)
