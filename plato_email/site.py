@@ -63,7 +63,9 @@ class Site:
             {field: Pin(key, value) for field, (key, value) in self.config.pins.items()},
             self.config.defaults,
         )
-        self._keys = _Keys(self.config["KEYS"], self._key_path())
+        keys = self.config["KEYS"]
+        self._configured_keys = KeyRing.parse(keys) if keys else None
+        self._key_file = KeyFile(self._key_path())
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
         self._default_sender: tuple[str, float] | None = None
@@ -73,7 +75,7 @@ class Site:
     @property
     def key_file(self) -> KeyFile | None:
         """The file of the keys, or ``None`` where the configuration names them."""
-        return self._keys.file
+        return None if self._configured_keys else self._key_file
 
     def key_ring(self) -> KeyRing:
         """Return the keys that secrets and stored messages are encrypted with.
@@ -81,7 +83,9 @@ class Site:
         Raises:
             KeyRingError: they cannot be read or made.
         """
-        return self._keys.ring()
+        if self._configured_keys is not None:
+            return self._configured_keys
+        return self._key_file.load_or_create()
 
     def load_settings(self) -> StoredSettings:
         """Return the settings in force, read now on a connection of our own."""
@@ -262,27 +266,6 @@ class Site:
     def _key_path(self) -> Path:
         named = self.config["KEY_FILE"]
         return Path(named) if named else Path(self.app.instance_path) / "plato_email.keys"
-
-
-class _Keys:
-    """The key ring, from the configuration or from a file that may change under us."""
-
-    def __init__(self, configured: str, path: Path) -> None:
-        self._ring = KeyRing.parse(configured) if configured else None
-        self.file = None if configured else KeyFile(path)
-        self._path = path
-        self._read_at = 0
-
-    def ring(self) -> KeyRing:
-        if self.file is None:
-            if self._ring is None:
-                raise RuntimeError("no keys")
-            return self._ring
-        changed = self._path.stat().st_mtime_ns if self._path.exists() else 0
-        if self._ring is None or changed != self._read_at:
-            self._ring = self.file.load_or_create()
-            self._read_at = self._path.stat().st_mtime_ns
-        return self._ring
 
 
 def _stop(site: weakref.ref[Site]) -> None:
