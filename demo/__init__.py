@@ -71,7 +71,7 @@ def _configure(app: Flask) -> None:
         TRUSTED_HOSTS=["localhost", "127.0.0.1", "[::1]", *_more_hosts()],
         SESSION_COOKIE_SAMESITE="Lax",
         # A default for the settings page, and what mail is from until somebody opens that.
-        MAIL_DEFAULT_SENDER=("Grove", "grove@grove.example"),
+        MAIL_DEFAULT_SENDER="Grove <grove@grove.example>",
         MAILBOX=folder / "mailbox",
         DEMO_PASSWORD=os.environ.get("PLATO_DEMO_PASSWORD")
         or keep_secret(folder / "demo_password", nbytes=9),

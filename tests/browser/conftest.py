@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, StorageState, expect
 
 from tests.support.browser import Watched, find_chromium, launched
 from tests.support.demo_site import PASSWORD, DemoSite
@@ -29,20 +29,28 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def sessions() -> dict[str, StorageState]:
+    """Keep the administrator's cookies of each site, to sign in once."""
+    return {}
+
+
 @pytest.fixture
-def open_page(chromium: Browser) -> Iterator[OpenPage]:
+def open_page(chromium: Browser, sessions: dict[str, StorageState]) -> Iterator[OpenPage]:
     """Return a function that opens a page of its own session, and check it at the end."""
     with ExitStack() as stack:
         pages: list[Watched] = []
 
         def open_one(site: DemoSite, *, signed_in: bool = True, **options: Any) -> Watched:
-            context = chromium.new_context(base_url=site.url, **options)
+            known = sessions.get(site.url) if signed_in else None
+            context = chromium.new_context(base_url=site.url, storage_state=known, **options)
             stack.callback(context.close)
             context.set_default_timeout(15_000)
             watched = Watched(context.new_page())
             pages.append(watched)
-            if signed_in:
+            if signed_in and known is None:
                 sign_in(watched)
+                sessions[site.url] = context.storage_state()
             return watched
 
         yield open_one
@@ -66,7 +74,7 @@ def set_up(watched: Watched, site: DemoSite) -> None:
     page.get_by_label("Server Address").fill(site.smtp_host)
     page.get_by_label("Server Port").fill(str(site.smtp_port))
     page.get_by_role("button", name="Save").click()
-    page.wait_for_url("**/settings")
+    expect(page.locator("[data-plato-email-state=unverified]")).to_be_visible()
 
 
 @pytest.fixture(scope="module")
