@@ -79,8 +79,16 @@ class Progress:
         self._transcript = transcript
 
     @contextmanager
-    def stage(self, stage: Stage, *, lost: Verdict = Verdict.SERVER) -> Iterator[Note]:
-        """Run one stage; ``lost`` is the verdict where no usable answer comes."""
+    def stage(
+        self, stage: Stage, *, lost: Verdict = Verdict.SERVER, quiet: bool = False
+    ) -> Iterator[Note]:
+        """Run one stage.
+
+        Args:
+            stage: its name.
+            lost: the verdict where no usable answer comes.
+            quiet: report it only when it fails.
+        """
         note, started = Note(), monotonic()
         try:
             yield note
@@ -90,7 +98,8 @@ class Progress:
         except DeliveryError as error:
             self._failed(stage, error, started)
             raise
-        self._report(stage, note.ok, started, note.detail)
+        if not quiet:
+            self._report(stage, note.ok, started, note.detail)
 
     def _failed(self, stage: Stage, error: DeliveryError, started: float) -> DeliveryError:
         error.transcript = self._transcript()

@@ -13,6 +13,7 @@ from .auth import login
 from .dialogue import Dialogue, Note, Progress
 from .faults import WireError
 from .model import Observe, Security, Server
+from .presented import names_presented
 from .reply import Reply, scrubber
 from .verdict import refusal
 from .wire import Deadline, Wire
@@ -52,8 +53,8 @@ class Opening:
             addresses = network.resolve(self._host, self._server.port, self._deadline)
             note.detail = ", ".join(str(address) for address in addresses)
         with self._progress.stage(Stage.CONNECT) as note:
-            connected, address = network.connect(addresses, self._deadline)
-            note.detail = str(address)
+            connected, self._address = network.connect(addresses, self._deadline)
+            note.detail = str(self._address)
         return connected
 
     def _greet(self, dialogue: Dialogue) -> None:
@@ -83,19 +84,23 @@ class Opening:
             if dialogue.wire.buffered:
                 raise _setup("Bytes came between STARTTLS and TLS; the line may be tampered with.")
             self._protect(dialogue, note)
-            try:
-                self._introduce(dialogue)
-            except DeliveryError as error:
-                # The page has shown the EHLO stage as passed; this is a stage of its own.
-                error.stage = Stage.EHLO
-                raise
+        # What was offered before TLS may have been tampered with (RFC 3207 section 4.2). To a
+        # reader of the steps this EHLO is the one that was already reported, unless it fails.
+        with self._progress.stage(Stage.EHLO, quiet=True):
+            self._introduce(dialogue)
 
     def _protect(self, dialogue: Dialogue, note: Note) -> None:
         context = tls.trust(self._server.ca_file)
         try:
             note.detail = tls.describe(dialogue.wire.start_tls(context, self._host))
         except ssl.SSLError as error:
-            raise tls.handshake_error(error, self._host) from error
+            raise tls.handshake_error(error, self._host, self._other_names(error)) from error
+
+    def _other_names(self, error: ssl.SSLError) -> tuple[str, ...]:
+        if not tls.is_wrong_name(error):
+            return ()
+        security = self._server.security
+        return names_presented(self._address, security, self._host, self._deadline)
 
     def _introduce(self, dialogue: Dialogue) -> None:
         """EHLO, or HELO to a server that does not know it (RFC 5321 section 4.1.1.1)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,24 @@ def _context(ca_file: str | None, _version: tuple[int, int]) -> ssl.SSLContext:
     return context
 
 
-def handshake_error(error: ssl.SSLError, host: str) -> DeliveryError:
-    """What a failed handshake means, in plain words."""
+def is_wrong_name(error: ssl.SSLError) -> bool:
+    """Whether the certificate is in order, but for another server."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return False
+    return error.verify_code in (_HOST_NAME, _IP_ADDRESS)
+
+
+def handshake_error(error: ssl.SSLError, host: str, names: Sequence[str] = ()) -> DeliveryError:
+    """What a failed handshake means, in plain words.
+
+    Args:
+        error: from OpenSSL.
+        host: the name that the certificate ought to carry.
+        names: those that it carries, where that is what is wrong.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
-        words = f"The server's certificate was not accepted: {_certificate_fault(error, host)}."
+        fault = _certificate_fault(error, host) + (f"; it is for {', '.join(names)}" * bool(names))
+        words = f"The server's certificate was not accepted: {fault}."
     else:
         reason = (error.reason or error.strerror or "unknown reason").replace("_", " ").lower()
         words = f"The TLS handshake failed: {reason}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from threading import Event, Thread
 from typing import Self
@@ -15,6 +15,9 @@ HOST = "127.0.0.1"
 Act = Callable[["Conversation"], None]
 Reply = str | bytes | Act
 """Words (CRLF is added), bytes as they are, or something to do."""
+
+
+Script = Mapping[str, Reply | Sequence[Reply]]
 
 
 class Over(Exception):
@@ -188,11 +191,12 @@ class Conversation:
     def _answer(self, key: str) -> None:
         """The reply to ``key``; of several the next, and the last again and again."""
         replies = self._server.script.get(key, f"502 5.5.1 {key} is not implemented")
-        if isinstance(replies, list):
-            turn = self._turns.get(key, 0)
-            self._turns[key] = turn + 1
-            replies = replies[min(turn, len(replies) - 1)]
-        self.act(replies)
+        if isinstance(replies, str | bytes) or callable(replies):
+            self.act(replies)
+            return
+        turn = self._turns.get(key, 0)
+        self._turns[key] = turn + 1
+        self.act(replies[min(turn, len(replies) - 1)])
 
     def _receive(self) -> None:
         data = self._socket.recv(65536)
@@ -216,14 +220,14 @@ class ScriptedServer:
 
     def __init__(
         self,
-        script: Mapping[str, Reply | list[Reply]] | None = None,
+        script: Script | None = None,
         *,
         offers: Iterable[str] = (),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         lines = ["scripted.test", *offers]
         ehlo = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
-        self.script: dict[str, Reply | list[Reply]] = {
+        self.script: dict[str, Reply | Sequence[Reply]] = {
             **_USUAL,
             "EHLO": "\r\n".join(ehlo),
             **(script or {}),

@@ -12,6 +12,8 @@ from .catcher import Catcher, Caught
 from .certificates import Authority
 from .scripted_server import (
     Conversation,
+    Reply,
+    Script,
     ScriptedServer,
     drip,
     drop,
@@ -27,6 +29,8 @@ __all__ = [
     "Catcher",
     "Caught",
     "Conversation",
+    "Reply",
+    "Script",
     "ScriptedServer",
     "drip",
     "drop",
