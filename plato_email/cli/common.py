@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import current_app
@@ -17,28 +17,24 @@ from ..errors import ConfigurationError, PlatoEmailError
 if TYPE_CHECKING:
     from ..site import Site
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
-def command(name: str, **options: Any) -> Callable[[Callable[P, R]], click.Command]:
+def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """A command inside the app's context whose own errors end in one line and exit code 1."""
 
-    def wrap(function: Callable[P, R]) -> click.Command:
+    def wrap(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
-        def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        def told(*args: Any, **kwargs: Any) -> None:
             try:
-                return function(*args, **kwargs)
+                function(*args, **kwargs)
             except PlatoEmailError as error:
                 raise click.ClickException(str(error)) from error
             except DBAPIError as error:
                 first = (str(error.orig).splitlines() or [""])[0]
                 raise click.ClickException(f"The database refused: {first}") from error
 
-        made: click.Command = click.command(name, **options)(with_appcontext(told))
-        return made
+        return click.command(name)(with_appcontext(told))
 
     return wrap
 

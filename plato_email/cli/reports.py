@@ -92,8 +92,8 @@ def _print_report(report: TestReport) -> None:
         click.echo()
         click.echo(report.diagnosis.title)
         click.echo(report.diagnosis.why)
-        for number, step in enumerate(report.diagnosis.steps, 1):
-            click.echo(f"  {number}. {step}")
+        for number, advice in enumerate(report.diagnosis.steps, 1):
+            click.echo(f"  {number}. {advice}")
 
 
 def _report_json(report: TestReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -61,7 +62,7 @@ class TestEnqueue:
 
     def test_savepoint_rollback_leaves_nothing(self, host: Host) -> None:
         """A message queued inside a savepoint goes with it; the others stay."""
-        mail = {"subject": "x", "sender": "b@example.com", "body": "x"}
+        mail: dict[str, Any] = {"subject": "x", "sender": "b@example.com", "body": "x"}
         with host.app.app_context():
             kept = host.plato.send(recipients="kept@example.com", **mail)
             savepoint = host.db.session.begin_nested()
@@ -84,6 +85,7 @@ class TestEnqueue:
         host.send(body="https://example.com/reset/0123456789")
         content = host.site.tables.content
         data = host.site.database.read(lambda c: c.scalar(select(content.c.data)))
+        assert data is not None
         assert b"reset" not in data
 
     def test_send_at_and_expires_at(self, host: Host) -> None:

@@ -248,7 +248,7 @@ def test_signals_tell_each_outcome(host: Host) -> None:
     refusals = {"later@example.com": "450 4.2.1 later", "never@example.com": "550 5.1.1 no"}
 
     def veto(_: object, message: Any) -> bool:
-        return message.recipients != ("veto@example.com",)
+        return bool(message.recipients != ("veto@example.com",))
 
     def hear(name: str) -> Any:
         return lambda _, message, result: told.append((name, message.recipients[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,9 @@ class Host:
 
     def configure(self, port: int, **changes: Any) -> None:
         """Save settings that hand mail to a server on this machine."""
-        from dataclasses import replace
-
         stored = self.site.load_settings()
-        given = {"host": "127.0.0.1", "port": port, "default_sender": "site@example.com"}
+        given: dict[str, Any] = {"host": "127.0.0.1", "port": port}
+        given["default_sender"] = "site@example.com"
         settings = replace(stored.settings, **(given | changes))
         self.site.save_settings(settings, version=stored.version, by="test", keep_password=False)
 
