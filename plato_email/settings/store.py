@@ -227,7 +227,9 @@ class SettingsStore:
             plain = {name: getattr(self._unsaved, name) for name in _FIELDS}
             row = plain | dict.fromkeys(SECRETS, "") | dict(values) | {"id": _ID}
             statement = _insert_once(core.dialect.name, self._table).values(row)
-            return core.execute(statement).rowcount == 1
+            # Without the option, SQLAlchemy does not tell how many rows an INSERT made.
+            statement = statement.execution_options(preserve_rowcount=True)
+            return bool(core.execute(statement).rowcount == 1)
         guard = (self._table.c.id == _ID) & (self._table.c.version == version)
         return core.execute(update(self._table).where(guard).values(values)).rowcount == 1
 

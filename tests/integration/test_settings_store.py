@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from plato_email.encryption import Key, KeyFile, KeyRing
 from plato_email.errors import KeyRingError, SettingsConflict, SettingsError
 from plato_email.settings import Pin, Settings, SettingsStore, StoredSettings
 from plato_email.tables import Tables, join_metadata
+from tests.support.databases import KINDS, SQLITE, fresh_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,14 +83,19 @@ class Site:
             connection.execute(update(self.tables.settings).values(values))
 
 
+on_every_database = pytest.mark.parametrize("site", KINDS, indirect=True)
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    engine = create_engine(f"sqlite:///{tmp_path / 'site.db'}")
-    metadata = MetaData()
-    tables = join_metadata(metadata)
-    metadata.create_all(engine)
-    yield Site(engine, tables, KeyRing([Key.generate("k1")]))
-    engine.dispose()
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """A site on a SQLite file, or on the kind of database that the test names."""
+    with fresh_database(getattr(request, "param", SQLITE), tmp_path) as url:
+        engine = create_engine(url)
+        metadata = MetaData()
+        tables = join_metadata(metadata)
+        metadata.create_all(engine)
+        yield Site(engine, tables, KeyRing([Key.generate("k1")]))
+        engine.dispose()
 
 
 def test_nothing_saved(site: Site) -> None:
@@ -96,6 +104,7 @@ def test_nothing_saved(site: Site) -> None:
     assert site.load(store) == StoredSettings(Settings())
 
 
+@on_every_database
 def test_saved_settings_come_back(site: Site) -> None:
     """Every field is stored, with who saved it and when, in one SELECT."""
     site.save(FULL)
@@ -212,6 +221,7 @@ def test_ciphertext_typed_as_a_password_is_a_password(site: Site) -> None:
     assert site.load().settings.password == token
 
 
+@on_every_database
 def test_conflict_names_who_saved(site: Site) -> None:
     """Of two people who edit the same version, the second is told of the first."""
     site.save(FULL, by="ann")
@@ -222,6 +232,7 @@ def test_conflict_names_who_saved(site: Site) -> None:
     assert site.load().settings.batch_size == 1
 
 
+@on_every_database
 def test_first_save_conflicts_too(site: Site) -> None:
     """Of two people who both found nothing saved, the second is told of the first."""
     site.save(FULL, version=0, by="ann")
@@ -230,22 +241,42 @@ def test_first_save_conflicts_too(site: Site) -> None:
     assert found.value.saved_by == "ann"
 
 
-@pytest.mark.parametrize("saved_before", [False, True])
-def test_conflict_between_reading_and_writing(site: Site, saved_before: bool) -> None:
-    """A save that lands in the middle of another is never overwritten."""
-    if saved_before:
-        site.save(FULL, by="ann")
-    known = site.load().version
+@on_every_database
+def test_first_save_that_lands_in_the_middle_of_another(site: Site) -> None:
+    """A first save that comes between the reading and the writing of another is not overwritten."""
 
     def somebody_else_saves() -> KeyRing:
-        site.save(replace(FULL, batch_size=1), version=known, by="bert")
+        site.save(replace(FULL, batch_size=1), version=0, by="bert")
         return site.ring
 
     slow = SettingsStore(site.tables, somebody_else_saves, {}, {})
     with site.engine.connect() as connection, pytest.raises(SettingsConflict) as found:
-        slow.save(connection, FULL, version=known, by="cleo", keep_password=False)
+        slow.save(connection, FULL, version=0, by="cleo", keep_password=False)
     assert found.value.saved_by == "bert"
     assert site.load().settings.batch_size == 1
+
+
+@on_every_database
+@pytest.mark.parametrize("saves_before", [0, 1])
+def test_saves_at_the_same_moment(site: Site, saves_before: int) -> None:
+    """Of many who save the same version at once, one is stored and all others are told."""
+    for _ in range(saves_before):
+        site.save(FULL)
+    start = threading.Barrier(5)
+
+    def save(number: int) -> int:
+        start.wait()
+        try:
+            site.save(replace(FULL, batch_size=number), version=saves_before, by=str(number))
+        except SettingsConflict:
+            return 0
+        return number
+
+    with ThreadPoolExecutor(5) as pool:
+        stored = sum(pool.map(save, range(1, 6)))
+    loaded = site.load()
+    assert (loaded.settings.batch_size, loaded.updated_by) == (stored, str(stored))
+    assert loaded.version == saves_before + 1
 
 
 def test_pins_overrule_what_is_stored(site: Site) -> None:
@@ -306,6 +337,7 @@ def test_default_password_is_kept_by_the_first_save(site: Site) -> None:
     assert site.load(site.store()).settings == replace(loaded, batch_size=9)
 
 
+@on_every_database
 def test_lost_key_is_a_state(site: Site) -> None:
     """With the key gone, everything else loads, and can be saved without touching the secrets."""
     site.save(FULL)
@@ -358,6 +390,7 @@ def test_keys_that_cannot_be_read_are_a_state(site: Site, tmp_path: Path) -> Non
     assert site.load(store).settings == FULL
 
 
+@on_every_database
 def test_rotation(site: Site) -> None:
     """A new key takes over the stored secrets, and the old one is then free to go."""
     site.save(FULL)
@@ -413,6 +446,7 @@ def test_test_counts_until_something_it_proved_changes(site: Site) -> None:
         assert _is_current(site)
 
 
+@on_every_database
 def test_tested_before_it_was_saved(site: Site) -> None:
     """Settings that were tested as typed and then saved count as tested."""
     site.record_test(FULL)
@@ -432,6 +466,7 @@ def test_new_key_does_not_void_the_test(site: Site) -> None:
     assert _is_current(site)
 
 
+@on_every_database
 def test_host_session_is_accepted_and_not_committed(site: Site) -> None:
     """The store works in a session of the host's and leaves the commit to it."""
     with Session(site.engine) as session:
