@@ -1,0 +1,88 @@
+"""What every page needs: the renderer, and a few words for templates under the name ``pe``."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Response, make_response, render_template, request, session, url_for
+from flask_wtf.csrf import generate_csrf
+
+from . import words
+from .banner import tone
+from .security import ask, csrf_field
+from .sites import current_site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATIC = Path(__file__).parent.parent / "static"
+HTMX = "htmx-4.0.1.min.js"
+REFRESH = 10
+"""Seconds between two looks at the queue while a page is open and visible."""
+_NOTICE = "_plato_email_notice"
+
+
+def is_fragment() -> bool:
+    """Tell whether htmx asks, which wants a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def render(template: str, code: int = 200, **context: object) -> Response:
+    """Render one of our templates; ``pe`` in it is this page's `Words`."""
+    text = render_template(f"plato_email/{template}", pe=Words(), **context)
+    return make_response(text, code)
+
+
+def notify(text: str, notes: Mapping[str, str]) -> None:
+    """Say ``text``, and the notes next to their fields, once: on the next page that is opened.
+
+    Not ``flash``: reading our own category would also take the host's messages away, and a host
+    that shows every category would say ours twice.
+    """
+    session[_NOTICE] = [text, dict(notes)]
+
+
+def take_notice() -> tuple[str, dict[str, str]]:
+    """Return what `notify` was given, once."""
+    text, notes = session.pop(_NOTICE) if _NOTICE in session else ("", {})
+    return text, notes
+
+
+@cache
+def content_hash(filename: str) -> str:
+    """Return the version that the address of a static file carries."""
+    return sha256((STATIC / filename).read_bytes()).hexdigest()[:12]
+
+
+class Words:
+    """What our templates can ask for, under one name, so that no name of the host's is taken."""
+
+    htmx = HTMX
+    refresh = REFRESH
+
+    stamp = staticmethod(words.stamp)
+    clock = staticmethod(words.clock)
+    iso = staticmethod(words.iso)
+    span = staticmethod(words.span)
+    size = staticmethod(words.size)
+    tries = staticmethod(words.tries)
+    tone = staticmethod(tone)
+    csrf_field = staticmethod(csrf_field)
+
+    @staticmethod
+    def asset(filename: str) -> str:
+        """The address of a static file; it changes with the content, so caches may keep it."""
+        return url_for("plato_email.static", filename=filename, v=content_hash(filename))
+
+    @staticmethod
+    def may(action: str) -> bool:
+        """Whether the person may do ``action``."""
+        return ask(current_site(), action) is True
+
+    @staticmethod
+    def csrf_token() -> str:
+        """A token for this session."""
+        return str(generate_csrf())
