@@ -77,6 +77,15 @@ def set_up(watched: Watched, site: DemoSite) -> None:
     expect(page.locator("[data-plato-email-state=unverified]")).to_be_visible()
 
 
+def write_on_board(watched: Watched, text: str) -> None:
+    """Write a comment."""
+    page = watched.page
+    page.goto("/")
+    page.get_by_label("Write a comment").fill(text)
+    page.get_by_role("button", name="Write").click()
+    expect(page.get_by_role("status").first).to_contain_text("is on the board")
+
+
 @pytest.fixture(scope="module")
 def fresh_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
     """Run a demo that nobody has set up."""
@@ -84,13 +93,14 @@ def fresh_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
-    """Run a demo whose mail goes to its catcher, set up as its greeting says."""
+    """Run a demo whose mail goes to its catcher, set up as its greeting says, with a mail sent."""
     with DemoSite(tmp_path_factory.mktemp("ready")) as site:
         context = chromium.new_context(base_url=site.url)
         watched = Watched(context.new_page())
         sign_in(watched)
         set_up(watched, site)
+        write_on_board(watched, "@ada, the first mail of this site goes to you.")
         context.close()
         yield site

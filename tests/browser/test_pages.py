@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from tests.browser.conftest import OpenPage
@@ -17,6 +18,7 @@ PAGES = {
     "admin": "/admin/",
     "settings": "/admin/email/settings",
     "messages": "/admin/email/messages",
+    "message": "/admin/email/messages/1",
     "mailbox": "/mailbox/",
     "recover": "/recover",
 }
@@ -47,3 +49,17 @@ def test_page_fits_a_phone(site: DemoSite, open_page: OpenPage, name: str) -> No
     watched.keep_picture(f"{name}-phone")
     width = watched.page.evaluate("document.documentElement.scrollWidth")
     assert PHONE["width"] >= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_mail_is_shown_whole(
+    site: DemoSite, open_page: OpenPage, scheme: Literal["light", "dark"]
+) -> None:
+    """A caught mail shows its envelope, its text and, in a frame of its own, its HTML."""
+    watched = open_page(site, color_scheme=scheme, viewport=DESK)
+    page = watched.page
+    page.goto("/mailbox/")
+    page.get_by_role("link", name="to ada@grove.example").last.click()
+    expect(page.locator("pre")).to_contain_text("the first mail of this site")
+    expect(page.frame_locator("iframe").get_by_text("the first mail of this site")).to_be_visible()
+    watched.keep_picture(f"mail-{scheme}")
