@@ -53,7 +53,7 @@ class Key:
         if len(material) != _KEY_BYTES:
             raise KeyRingError(
                 f"Encryption key {key_id!r} has {len(material)} bytes instead of {_KEY_BYTES}. "
-                "Make one with: flask email keys new"
+                "Make one with: python -m plato_email.encryption"
             )
         self.id = key_id
         self._material = bytes(material)

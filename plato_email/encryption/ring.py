@@ -35,7 +35,9 @@ class KeyRing:
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = {key.id: key for key in keys}
         if not keys:
-            raise KeyRingError("There is no encryption key. Make one with: flask email keys new")
+            raise KeyRingError(
+                "There is no encryption key. Make one with: python -m plato_email.encryption"
+            )
         if len(self._keys) < len(keys):
             raise KeyRingError("Two encryption keys have the same id. Give each its own.")
 

@@ -158,6 +158,13 @@ def test_keys_are_written_as_they_are_read() -> None:
     assert KeyRing.parse(ring.to_text()).to_text() == ring.to_text()
 
 
+def test_module_makes_a_key_without_an_app() -> None:
+    """The command that the errors name prints a key that can be configured as it is."""
+    command = [sys.executable, "-m", "plato_email.encryption"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert KeyRing.parse(made).to_text() == made
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
