@@ -219,6 +219,18 @@ def may_be_repeated(error: DBAPIError) -> bool:
     return False
 
 
+MISSING_TABLES = (
+    "The tables of plato_email are missing. Run your migrations (flask db migrate, "
+    "flask db upgrade), or db.create_all()."
+)
+
+
+def tables_are_missing(error: DBAPIError) -> bool:
+    """Whether a statement failed because nobody has made our tables yet."""
+    said = str(error.orig).lower()
+    return "plato_email_" in said and ("no such table" in said or "exist" in said)
+
+
 def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
     if url.get_backend_name() == "sqlite":
         return create_engine(

@@ -7,10 +7,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from . import serving
 from .cli import email_commands
+from .database import MISSING_TABLES, tables_are_missing
 from .errors import ConfigurationError
 from .message import Composed, Message, compose
 from .outbox import QueuedMessage, enqueue
@@ -117,7 +118,9 @@ class PlatoEmail:
             composed = _composed(site, connection, message, fields)
             queued = enqueue(connection, site.tables, composed, site.key_ring())
         except (OperationalError, ProgrammingError) as error:
-            raise _explained(error) from error
+            if tables_are_missing(error):
+                raise ConfigurationError(MISSING_TABLES) from error
+            raise
         if not queued.duplicate:
             _watch(site, real, queued)
         return queued
@@ -166,17 +169,6 @@ def _compose(
     elif fields:
         raise TypeError(f"send() takes a message or its fields, not both: {', '.join(fields)}")
     return compose(message, default_sender=sender, max_bytes=site.config["MAX_MESSAGE_BYTES"])
-
-
-def _explained(error: DBAPIError) -> Exception:
-    """A missing table is the commonest first mistake and deserves its cure."""
-    said = str(error.orig).lower()
-    if "plato_email_" in said and any(w in said for w in ("no such table", "exist")):
-        return ConfigurationError(
-            "The tables of plato_email are missing. Run your migrations (flask db migrate, "
-            "flask db upgrade), or db.create_all()."
-        )
-    return error
 
 
 def _watch(site: Site, session: DatabaseSession, queued: QueuedMessage) -> None:

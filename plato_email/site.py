@@ -11,9 +11,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import DBAPIError
+
 from .config import Config, read_config
-from .database import Database, DatabaseClock
-from .delivery import Delivery
+from .database import MISSING_TABLES, Database, DatabaseClock, tables_are_missing
+from .delivery import TICK, Delivery
 from .encryption import KeyFile, KeyRing
 from .outbox import Outbox
 from .poller import Poller
@@ -214,7 +216,13 @@ class Site:
             with self.app.app_context():
                 if not worker:
                     worker.append(self.make_worker())
-                return worker[0].round()
+                try:
+                    return worker[0].round()
+                except DBAPIError as error:
+                    if not tables_are_missing(error):
+                        raise
+                    log.warning(MISSING_TABLES)
+                    return TICK
 
         def finish() -> None:
             if worker:

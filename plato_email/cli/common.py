@@ -12,6 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError
 
+from ..database import MISSING_TABLES, tables_are_missing
 from ..errors import ConfigurationError, PlatoEmailError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             except PlatoEmailError as error:
                 raise click.ClickException(str(error)) from error
             except DBAPIError as error:
+                if tables_are_missing(error):
+                    raise click.ClickException(MISSING_TABLES) from error
                 first = (str(error.orig).splitlines() or [""])[0]
                 raise click.ClickException(f"The database refused: {first}") from error
 
