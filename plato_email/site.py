@@ -17,10 +17,11 @@ from .config import Config, read_config
 from .database import MISSING_TABLES, Database, DatabaseClock, tables_are_missing
 from .delivery import TICK, Delivery
 from .encryption import KeyFile, KeyRing
+from .errors import ConfigurationError
 from .outbox import Outbox
 from .poller import Poller
 from .reporting import SignalEvents
-from .settings import Pin, Reencrypted, SettingsStore
+from .settings import RULES, Pin, Reencrypted, SettingsStore
 from .signals import message_queued
 from .smtp import Session
 from .status import Status, read_status
@@ -62,7 +63,10 @@ class Site:
         self.settings_store = SettingsStore(
             self.tables,
             self.key_ring,
-            {field: Pin(key, value) for field, (key, value) in self.config.pins.items()},
+            {
+                field: Pin(key, _clean(field, key, v))
+                for field, (key, v) in self.config.pins.items()
+            },
             self.config.defaults,
         )
         keys = self.config["KEYS"]
@@ -274,6 +278,17 @@ class Site:
     def _key_path(self) -> Path:
         named = self.config["KEY_FILE"]
         return Path(named) if named else Path(self.app.instance_path) / "plato_email.keys"
+
+
+def _clean(field: str, key: str, value: Any) -> Any:
+    """Apply the page's own rule to a field that the configuration sets."""
+    if field not in ("host", "default_sender"):
+        return value
+    try:
+        cleaned, _ = RULES[field](value)
+    except ValueError as error:
+        raise ConfigurationError(f"{key}: {error}") from None
+    return cleaned
 
 
 def _stop(site: weakref.ref[Site]) -> None:

@@ -26,7 +26,7 @@ def held(host: Host, **how: int) -> Slice:
 
 
 def result(message: Claimed, state: State = State.SENT, **more: object) -> Result:
-    at = datetime(2026, 1, 1)
+    at = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as every stored time
     return Result(message, state, "sent", at, 5, "accepted", 250, "2.0.0", "Ok", **more)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,109 @@
+"""Every configuration key: read from app.config or the environment, checked, told when wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plato_email.config import OPTIONS, read_config
+from plato_email.errors import ConfigurationError
+from tests.support.databases import fresh_database
+from tests.support.sites import hosted
+
+GOOD: dict[str, Any] = {"PLATO_EMAIL_PORT": 2525, "PLATO_EMAIL_USE_TLS": "false"}
+
+
+def test_defaults_pin_nothing() -> None:
+    """With nothing set every option has its default and no field is pinned."""
+    config = read_config({}, {})
+    assert (config.pins, config.defaults) == ({}, {})
+    assert {o.name: config[o.name] for o in OPTIONS} == {o.name: o.default for o in OPTIONS}
+
+
+def test_app_config_wins_over_the_environment() -> None:
+    """A key in app.config is taken before the environment's; both pin the field."""
+    environ = {"PLATO_EMAIL_HOST": "env.example.com", "PLATO_EMAIL_PORT": "587"}
+    config = read_config({"PLATO_EMAIL_HOST": "app.example.com"}, environ)
+    assert config.pins["host"] == ("PLATO_EMAIL_HOST", "app.example.com")
+    assert config.pins["port"] == ("PLATO_EMAIL_PORT", 587)
+
+
+@pytest.mark.parametrize("word", ["False", "false", "0", "no", "off"])
+def test_the_text_false_is_false(word: str) -> None:
+    """An environment variable is text; "False" must not be true."""
+    assert read_config({}, {"PLATO_EMAIL_USE_TLS": word}).pins["use_tls"][1] is False
+
+
+def test_flask_mail_keys_are_defaults() -> None:
+    """MAIL_* keys stand in while ours are not set, and pin nothing."""
+    mail = {
+        "MAIL_SERVER": "mail.example.com",
+        "MAIL_PORT": 465,
+        "MAIL_USE_SSL": True,
+        "MAIL_DEFAULT_SENDER": ("Site", "site@example.com"),
+    }
+    config = read_config(mail, {})
+    assert config.pins == {}
+    assert config.defaults == {
+        "host": "mail.example.com",
+        "port": 465,
+        "use_tls": True,
+        "tls_mode": "tls",
+        "default_sender": '"Site" <site@example.com>',
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("PORT", 70000, "not between 1 and 65535"),
+        ("PORT", "http", "not a whole number"),
+        ("USE_TLS", "perhaps", "neither true nor false"),
+        ("TLS_MODE", "ssl", "none of automatic"),
+        ("URL_PREFIX", "admin", "does not begin with a slash"),
+        ("ON_UNKNOWN", "drop", "none of retry"),
+        ("HOST", 25, "is not a text"),
+        ("POLLER", "sometimes", "neither true nor false"),
+    ],
+)
+def test_a_wrong_value_names_the_key_the_value_and_the_cure(
+    key: str, value: object, said: str
+) -> None:
+    """The error says which key, what it was, and what it may be."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_config({f"PLATO_EMAIL_{key}": value}, {})
+    assert f"PLATO_EMAIL_{key}" in str(caught.value)
+    assert repr(value) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_misspelt_key_is_refused() -> None:
+    """A key that does nothing would be a setting silently not applied."""
+    with pytest.raises(ConfigurationError, match="PLATO_EMAIL_HOSTNAME is not a key"):
+        read_config({"PLATO_EMAIL_HOSTNAME": "x"}, {})
+
+
+def test_no_secret_in_repr_or_error() -> None:
+    """Neither repr nor a refusal shows a password or a key."""
+    config = read_config({"PLATO_EMAIL_PASSWORD": "hunter2", "PLATO_EMAIL_KEYS": "a:b"}, {})
+    assert "hunter2" not in repr(config)
+    assert "a:b" not in repr(config)
+    with pytest.raises(ConfigurationError) as caught:
+        read_config({"PLATO_EMAIL_USERNAME": 12345}, {})
+    assert "12345" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("PLATO_EMAIL_HOST", "not a host"), ("PLATO_EMAIL_DEFAULT_SENDER", "nobody")],
+)
+def test_pinned_values_follow_the_rules_of_the_page(tmp_path: Path, key: str, value: str) -> None:
+    """A host or a sender that the page would refuse is refused at start, by key."""
+    with (
+        fresh_database("sqlite", tmp_path) as url,
+        pytest.raises(ConfigurationError, match=key),
+        hosted(url, tmp_path, **{key: value}),
+    ):
+        pass
