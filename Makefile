@@ -48,7 +48,7 @@ clean: ## Remove what make made: .venv, caches, and the demo's data in instance/
 # One stamp for each set of dependencies; installed anew when what we depend on changes.
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what '$*' needs into $(VENV) (once; a minute or so)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@
 
 $(VENV)/bin/python:

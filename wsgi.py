@@ -10,8 +10,8 @@ import sys
 from demo import create_app
 from demo.serve import main
 
-# Run as a program, mail that waits from last time leaves at once, not at the first request.
-app = create_app({"PLATO_EMAIL_POLLER": True} if __name__ == "__main__" else None)
+app = create_app()
 
 if __name__ == "__main__":
-    sys.exit(main(app))
+    # The tables are there by now: this one sends from its start what waits from last time.
+    sys.exit(main(create_app({"PLATO_EMAIL_POLLER": True})))

@@ -13,16 +13,18 @@ from datetime import UTC, datetime
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import default as modern
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.controller import Controller
 
 if TYPE_CHECKING:
+    import socket
+    from asyncio import AbstractServer
+    from collections.abc import Coroutine
     from email.message import EmailMessage
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
-HOST = "127.0.0.1"
 KEPT_MAILS = 200
 
 # What the catcher answers to these names, at any domain: failures to try the site with.
@@ -125,19 +127,22 @@ def _trace(envelope: Envelope) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def start(mailbox: Mailbox, first_port: int) -> Controller:
-    """Listen on the first free port from ``first_port`` on, in a thread.
+class _Catcher(Controller):
+    """A controller that is given its socket instead of binding one."""
 
-    Raises:
-        OSError: fifty ports in a row are taken.
-    """
-    for port in range(first_port, first_port + 50):
-        controller = Controller(
-            _Handler(mailbox), hostname=HOST, port=port, enable_SMTPUTF8=True, ident="Grove catcher"
+    def __init__(self, handler: _Handler, listener: socket.socket) -> None:
+        host, port = listener.getsockname()
+        super().__init__(
+            handler, hostname=host, port=port, enable_SMTPUTF8=True, ident="Grove catcher"
         )
-        try:
-            controller.start()
-        except OSError:
-            continue
-        return controller
-    raise OSError(f"No free port for the mail catcher from {first_port} on.")
+        self._listener = listener
+
+    def _create_server(self) -> Coroutine[Any, Any, AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
+def start(mailbox: Mailbox, listener: socket.socket) -> Controller:
+    """Serve on ``listener``, in a thread, until ``stop()``."""
+    controller = _Catcher(_Handler(mailbox), listener)
+    controller.start()
+    return controller

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -14,11 +12,12 @@ from typing import TYPE_CHECKING
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import catcher
+from .ports import listen
 
 if TYPE_CHECKING:
-    from flask import Flask
+    import socket
 
-PORTS_TRIED = 50
+    from flask import Flask
 
 
 def main(app: Flask) -> int:
@@ -29,13 +28,13 @@ def main(app: Flask) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        listener = _listen(os.environ.get("HOST") or "127.0.0.1", _number("PORT", 8000))
-        mailbox = catcher.Mailbox(app.config["MAILBOX"])
-        catch = catcher.start(mailbox, _number("PLATO_DEMO_SMTP_PORT", 1025))
+        listener = listen(os.environ.get("HOST") or "127.0.0.1", _port("PORT", 8000))
+        smtp_listener = listen("127.0.0.1", _port("PLATO_DEMO_SMTP_PORT", 1025))
     except (OSError, ValueError) as error:
         print(f"The demo cannot start: {error}", file=sys.stderr)
         return 1
-    app.config["CATCHER"] = (catch.hostname, catch.port)
+    app.config["CATCHER"] = smtp_listener.getsockname()
+    catch = catcher.start(catcher.Mailbox(app.config["MAILBOX"]), smtp_listener)
     server = _make_server(app, listener)
     serving = threading.Thread(target=server.serve_forever, name="site", daemon=True)
     serving.start()
@@ -49,29 +48,11 @@ def main(app: Flask) -> int:
     return 0
 
 
-def _number(key: str, default: int) -> int:
+def _port(key: str, default: int) -> int:
     text = os.environ.get(key) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ValueError(f"{key} is {text!r}; a port is a number from 1 to 65535.")
     return int(text)
-
-
-def _listen(host: str, first_port: int) -> socket.socket:
-    """Bind the first free port from ``first_port`` on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first_port, min(first_port + PORTS_TRIED, 65536)):
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(128)
-        except OSError as error:
-            listener.close()
-            if error.errno != errno.EADDRINUSE:
-                raise OSError(f"{host} port {port}: {error.strerror}") from error
-        else:
-            return listener
-    raise OSError(f"no port from {first_port} to {port} is free on {host}. Set PORT to another.")
 
 
 def _make_server(app: Flask, listener: socket.socket) -> BaseWSGIServer:
