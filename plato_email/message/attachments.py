@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..errors import MessageError
 from .checks import header_text, shortened
@@ -32,21 +31,8 @@ _OWN_HEADERS = {
 }
 
 
-@dataclass(slots=True)
-class AttachedPart:
-    """A part, and what decides whether it travels with the HTML."""
-
-    part: Part
-    content_id: str
-    inline: bool
-
-    def shown_by(self, html: str) -> bool:
-        """Whether this is an image of ``html`` (RFC 2392)."""
-        return bool(self.content_id) and (self.inline or f"cid:{self.content_id}" in html)
-
-
-def attached_part(attachment: object, html: str) -> AttachedPart:
-    """Check one attachment and write it as a part.
+def attached_part(attachment: object, html: str | None) -> tuple[Part, bool]:
+    """Check one attachment and write it as a part; also tell whether ``html`` shows it.
 
     Raises:
         MessageError: an attribute is wrong; the field is ``attachments``.
@@ -63,26 +49,30 @@ def attached_part(attachment: object, html: str) -> AttachedPart:
         raise MessageError(_FIELD, f"{which}{error.problem}") from None
 
 
-def _attached_part(attachment: Attachment, html: str) -> AttachedPart:
+def _attached_part(attachment: Attachment, html: str | None) -> tuple[Part, bool]:
     filename = _filename(attachment.filename)
     disposition = _disposition(attachment.disposition)
     content_id, others = _content_id(attachment)
     media_type, parameters = _content_type(attachment.content_type, filename, attachment.data)
     data = _bytes(attachment.data, parameters)
     media_type, encoding, content = _transferable(media_type, parameters, data)
-    attached = AttachedPart(Part("", [content], encoding == "7bit"), content_id, False)
-    attached.inline = disposition == "inline"
-    if attached.shown_by(html):
-        disposition = "inline"
+    shown = _shown(html, content_id, disposition)
     fields = [
         _content_type_field(media_type, parameters),
         f"Content-Transfer-Encoding: {encoding}",
-        disposition_field(disposition, filename),
+        disposition_field("inline" if shown else disposition, filename),
     ]
     if content_id:
         fields.append(f"Content-ID: <{content_id}>")
-    attached.part.head = "\r\n".join(fields + others)
-    return attached
+    head = "\r\n".join(fields + others)
+    return Part(head, [content], literal=encoding == "7bit"), shown
+
+
+def _shown(html: str | None, content_id: str, disposition: str) -> bool:
+    """Whether this is an image within ``html`` (RFC 2392)."""
+    if html is None or not content_id:
+        return False
+    return disposition == "inline" or f"cid:{content_id}" in html
 
 
 def _filename(value: object) -> str | None:

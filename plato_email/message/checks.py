@@ -22,7 +22,7 @@ def shortened(value: object) -> str:
     if not isinstance(value, str):
         return f"a value of type {type(value).__name__}"
     text = str.__str__(value)
-    return repr(text) if len(text) <= _SHOWN else repr(text[:_SHOWN])[:-1] + "...'"
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def plain_text(field: str, value: object) -> str:

@@ -19,7 +19,6 @@ from .standard import draft_of_standard
 
 if TYPE_CHECKING:
     from .addresses import Address
-    from .attachments import AttachedPart
     from .model import Composed
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
@@ -51,7 +50,8 @@ def compose(
         return rendered(draft_of_standard(message, standing_in, date), max_bytes)
     if not isinstance(message, Message):
         raise MessageError(
-            "message", f"Expected a Message or an EmailMessage, got {shortened(message)}."
+            "message",
+            f"Expected a Message or an EmailMessage, got {shortened(message)}. Build one of them.",
         )
     return rendered(_draft(message, default_sender, date, max_bytes), max_bytes)
 
@@ -135,19 +135,22 @@ def _date(value: object, now: datetime) -> datetime:
 def _body(message: Message, attachments: list[object], max_bytes: int) -> Part:
     charset = charset_named("charset", message.charset)
     check_size(sum(_size(attachment) for attachment in attachments), max_bytes)
-    html = "" if message.html is None else plain_text("html", message.html)
-    attached = [attached_part(attachment, html) for attachment in attachments]
+    html = None if message.html is None else plain_text("html", message.html)
     texts = []
     if message.body is not None:
         texts.append(text_part("body", message.body, "plain", charset))
-    if message.html is not None:
+    if html is not None:
         texts.append(text_part("html", html, "html", charset))
-    if not texts and not attached:
+    if not texts and not attachments:
         raise MessageError(
             "body", "The message has no body and no html. Pass body='' for an empty message."
         )
-    shown = [each for each in attached if message.html is not None and each.shown_by(html)]
-    return _assembled(texts, shown, [each.part for each in attached if each not in shown])
+    shown: list[Part] = []
+    files: list[Part] = []
+    for attachment in attachments:
+        part, belongs_to_html = attached_part(attachment, html)
+        (shown if belongs_to_html else files).append(part)
+    return _assembled(texts, shown, files)
 
 
 def _size(attachment: object) -> int:
@@ -156,11 +159,13 @@ def _size(attachment: object) -> int:
     return len(data) if isinstance(data, bytes | bytearray | str) else 0
 
 
-def _assembled(texts: list[Part], shown: list[AttachedPart], files: list[Part]) -> Part:
+def _assembled(texts: list[Part], shown: list[Part], files: list[Part]) -> Part:
     """Nest the parts: mixed(alternative(text, related(html, images)), files)."""
-    token = _token([*texts, *[each.part for each in shown], *files])
+    if len(texts) == 1 and not shown and not files:
+        return texts[0]
+    token = _token([*texts, *shown, *files])
     if shown:
-        related = [texts[-1], *[each.part for each in shown]]
+        related = [texts[-1], *shown]
         texts[-1] = multipart("related", f"=_r{token}", related, ';\r\n type="text/html"')
     if len(texts) > 1:
         texts = [multipart("alternative", f"=_a{token}", texts)]
@@ -172,8 +177,8 @@ def _assembled(texts: list[Part], shown: list[AttachedPart], files: list[Part]) 
 def _token(parts: list[Part]) -> str:
     """Return what makes this message's boundaries its own.
 
-    Encoded parts hold no ``=_``. The others hold 96 random bits only by a miracle, but a sender
-    of mail that tells it apart from a parser's confusion costs a microsecond.
+    Encoded parts hold no ``=_``. The others would hold 96 random bits only by a miracle; to look
+    costs less than to wonder.
     """
     while True:
         token = token_hex(12)

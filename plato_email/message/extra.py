@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from ..errors import MessageError
 from .checks import header_text, shortened
@@ -58,7 +58,7 @@ def header_fields(
     fields = []
     for name, values in headers.items():
         checked = header_name(field, name, instead_of)
-        if isinstance(values, str) or not isinstance(values, Sequence):
+        if not isinstance(values, list | tuple):
             values = [values]
         fields += [header_field(field, checked, value) for value in values]
     return fields
@@ -83,7 +83,7 @@ def header_name(
 
 def header_field(field: str, name: str, value: object) -> str:
     """Return one field for a value that is taken literally."""
-    if isinstance(value, bytes | bytearray) or not isinstance(value, str):
+    if not isinstance(value, str):
         raise MessageError(field, f"The header {name} must be text, got {shortened(value)}.")
     text = header_text(field, value)
     # Text could be encoded, but most long runs are URLs, which nobody would decode.

@@ -35,8 +35,20 @@ _WIRE = policy.SMTP.clone(cte_type="7bit")
 _UNWRITABLE = (StandardError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
 _LONGEST_ID = 250
-_ADDRESSES = ("from", "sender", "to", "cc", "bcc", "reply-to")
-_OWN = frozenset({*_ADDRESSES, "subject", "date", "message-id", "mime-version"})
+_OWN = frozenset(
+    {
+        "from",
+        "sender",
+        "to",
+        "cc",
+        "bcc",
+        "reply-to",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+    }
+)
 _ADDED_BY_RENDERING = ["content-type", "content-transfer-encoding", "mime-version"]
 
 
@@ -124,6 +136,8 @@ def _extra(message: EmailMessage) -> list[str]:
 
 def _content(message: EmailMessage) -> Part:
     """Render the content with its Content-* fields, and read both back."""
+    if message.get_payload() is None:
+        raise MessageError("message", "The message has no content. Call set_content() first.")
     carrier = copy.copy(message)
     for name in set(carrier.keys()):
         if not name.lower().startswith("content-"):
@@ -132,15 +146,17 @@ def _content(message: EmailMessage) -> Part:
         for value in carrier.values():
             header_text("message", str(value))
         data = carrier.as_bytes(policy=_WIRE)
+        if data.startswith(b"\r\n"):
+            data = b"Content-Type: text/plain\r\n" + data
         _check_fields(message, data)
+        head, _, content = data.partition(b"\r\n\r\n")
+        return Part(head.decode("ascii"), [content], literal=True)
     except MessageError:
         raise
     except _UNWRITABLE as error:
         raise MessageError(
             "message", f"The standard library cannot write it: {shortened(str(error))}"
         ) from None
-    head, _, content = data.partition(b"\r\n\r\n")
-    return Part(head.decode("ascii"), [content], literal=True)
 
 
 def _check_fields(message: StandardMessage, data: bytes) -> None:
