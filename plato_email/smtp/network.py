@@ -27,6 +27,11 @@ class Address(NamedTuple):
     family: int
     where: tuple[Any, ...]
 
+    @property
+    def ip(self) -> str:
+        """The IP address alone."""
+        return str(self.where[0])
+
     def __str__(self) -> str:
         host, port = self.where[:2]
         return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"

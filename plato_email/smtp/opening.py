@@ -35,11 +35,9 @@ class Opening:
 
     def run(self) -> Dialogue:
         """Take every step; the socket is closed when one fails."""
-        wire = Wire(
-            self._connected(),
-            self._deadline,
-            scrubber(self._server.username, self._server.password),
-        )
+        connected = self._connected()
+        scrub = scrubber(self._server.username, self._server.password)
+        wire = Wire(connected, self._address.ip, self._deadline, scrub)
         try:
             dialogue = Dialogue(wire, self.transcript)
             self._greet(dialogue)

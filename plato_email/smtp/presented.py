@@ -36,7 +36,7 @@ def _certificate(
     address: network.Address, security: Security, host: str, deadline: Deadline
 ) -> bytes:
     connected, _ = network.connect([address], deadline)
-    wire = Wire(connected, deadline, str)
+    wire = Wire(connected, address.ip, deadline, str)
     try:
         if security is Security.STARTTLS:
             dialogue = Dialogue(wire, [])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from time import monotonic
 
 from .faults import Dropped, Malformed, TimedOut, WireError
@@ -49,7 +48,11 @@ class Deadline:
 class Wire:
     """A connected socket that reads replies and never waits beyond ``deadline``."""
 
-    def __init__(self, connected: socket.socket, deadline: Deadline, scrub: Scrub) -> None:
+    def __init__(
+        self, connected: socket.socket, peer: str, deadline: Deadline, scrub: Scrub
+    ) -> None:
+        self.peer = peer
+        """The server's IP address. Not asked of the socket, which forgets it in a reset."""
         self.deadline = deadline
         self.broken = False
         self._socket = connected
@@ -60,11 +63,6 @@ class Wire:
     def tls(self) -> ssl.SSLSocket | None:
         """The socket once TLS has begun, for its certificate and cipher."""
         return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
-
-    @property
-    def peer(self) -> str:
-        """The server's IP address."""
-        return str(self._socket.getpeername()[0])
 
     @property
     def local(self) -> str:
@@ -83,16 +81,22 @@ class Wire:
             WireError: it could not be sent; with what the server said before it stopped reading.
         """
         try:
-            with self._mapped():
-                self._send(data)
-        except WireError as error:
-            error.last_words = self._last_words()
-            raise
+            self._send(data)
+        except (WireError, OSError) as error:
+            fault = self._fault(error)
+            fault.last_words = self._last_words()
+            raise fault from error
 
     def read_reply(self) -> Reply:
-        """Read the next reply."""
-        with self._mapped():
+        """Read the next reply.
+
+        Raises:
+            WireError: there is none, or what came is none.
+        """
+        try:
             return read_reply(self._read_line, self._scrub)
+        except (WireError, OSError) as error:
+            raise self._fault(error) from error
 
     def unread(self) -> bool:
         """Whether bytes have come that nobody has asked for.
@@ -116,13 +120,17 @@ class Wire:
             WireError: the server went away or did not answer.
         """
         self._socket.settimeout(self.deadline.remaining())
-        secure = context.wrap_socket(
-            self._socket, server_hostname=host, do_handshake_on_connect=False
-        )
-        self._socket = secure
         try:
+            secure = context.wrap_socket(
+                self._socket, server_hostname=host, do_handshake_on_connect=False
+            )
+            self._socket = secure
             secure.do_handshake()
-        except (TimeoutError, ssl.SSLEOFError, ConnectionError) as error:
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                raise self._fault(error) from error
+            raise
+        except OSError as error:
             raise self._fault(error) from error
         return secure
 
@@ -169,18 +177,11 @@ class Wire:
             return self.read_reply()
         return None
 
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        try:
-            yield
-        except WireError:
-            self.broken = True
-            raise
-        except OSError as error:
-            raise self._fault(error) from error
-
-    def _fault(self, error: OSError) -> WireError:
+    def _fault(self, error: WireError | OSError) -> WireError:
+        """``error`` as one of the faults that a session knows; the connection is broken by it."""
         self.broken = True
+        if isinstance(error, WireError):
+            return type(error)(error.words)
         if isinstance(error, TimeoutError):
             return self.deadline.missed()
         if isinstance(error, ssl.SSLEOFError):

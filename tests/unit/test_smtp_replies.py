@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plato_email.errors import RecipientRefusal, Stage, Verdict
-from plato_email.smtp.auth import may_send_password
+from plato_email.errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from plato_email.smtp import Security, Server
+from plato_email.smtp.auth import login, may_send_password
+from plato_email.smtp.dialogue import Dialogue
 from plato_email.smtp.faults import Malformed
 from plato_email.smtp.opening import parse_capabilities
 from plato_email.smtp.reply import MAX_REPLY, Reply, read_reply, scrubber
 from plato_email.smtp.verdict import judge, verdict_on_all
+from plato_email.smtp.wire import Deadline, Wire
 
 MESSAGE_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.ACCEPTED)
 
@@ -188,3 +192,18 @@ def test_capabilities() -> None:
 def test_password_only_where_nobody_can_read_it(encrypted: bool, peer: str, allowed: bool) -> None:
     """An open line takes a password to this machine itself and nowhere else."""
     assert may_send_password(encrypted=encrypted, peer=peer) is allowed
+
+
+def test_password_is_not_sent_over_an_open_line() -> None:
+    """A login over an open line to another machine ends before a byte of it is sent."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        dialogue = Dialogue(Wire(ours, "192.0.2.1", Deadline(1), str), [])
+        server = Server("mail.test", 25, Security.NONE, "site", "secret")
+        with pytest.raises(DeliveryError) as caught:
+            login(dialogue, {"AUTH": "PLAIN"}, server)
+        ours.shutdown(socket.SHUT_WR)
+        received = theirs.recv(100)
+
+    assert (caught.value.stage, caught.value.verdict) == (Stage.LOGIN, Verdict.SETUP)
+    assert received == b""
