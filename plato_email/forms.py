@@ -55,7 +55,7 @@ FIELDS: tuple[Field, ...] = (
         "Server Port",
         "Left empty, the usual one: 25, or 587 or 465 with TLS.",
         "number",
-        placeholder="25",
+        placeholder="auto",
         width="third",
     ),
     Field("username", "Username", "Often the whole address.", width="half"),
@@ -247,6 +247,8 @@ class SettingsForm:
         return replace(self, values={**self.values, **cleaned, "password": ""})
 
     def __getitem__(self, name: str) -> BoundField:
+        if name == "password":
+            return self._password()
         return BoundField(
             BY_NAME[name],
             self.values[name],
@@ -254,6 +256,22 @@ class SettingsForm:
             note=self.notes.get(name, ""),
             pinned_by=self.pinned.get(name, ""),
             stored=self.stored.get(name, ""),
+        )
+
+    def _password(self) -> BoundField:
+        """The field that is written and never read: it says what there is in words."""
+        known = BY_NAME["password"]
+        pinned_by = self.pinned.get("password", "")
+        lost = self._lost("password")
+        if self.has_password and not (pinned_by or lost):
+            known = replace(known, help="A password is stored. Leave this blank to keep it.")
+        typed = "A typed password is never sent back: type it again." if self.password else ""
+        return BoundField(
+            known,
+            "",
+            problem=self.problems.get("password", "") or lost,
+            note=self.notes.get("password", "") or typed,
+            pinned_by=pinned_by,
         )
 
     def way_to(self, name: str) -> Way:

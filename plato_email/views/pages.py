@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Response, make_response, render_template, request, session, url_for
+from flask import Response, make_response, render_template, request, session
 from flask_wtf.csrf import generate_csrf
 
 from . import words
+from .assets import HTMX, asset
 from .banner import tone
 from .security import ask, csrf_field
 from .sites import current_site
@@ -18,8 +16,6 @@ from .sites import current_site
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATIC = Path(__file__).parent.parent / "static"
-HTMX = "htmx-4.0.1.min.js"
 REFRESH = 10
 """Seconds between two looks at the queue while a page is open and visible."""
 _NOTICE = "_plato_email_notice"
@@ -51,12 +47,6 @@ def take_notice() -> tuple[str, dict[str, str]]:
     return text, notes
 
 
-@cache
-def content_hash(filename: str) -> str:
-    """Return the version that the address of a static file carries."""
-    return sha256((STATIC / filename).read_bytes()).hexdigest()[:12]
-
-
 class Words:
     """What our templates can ask for, under one name, so that no name of the host's is taken."""
 
@@ -70,12 +60,8 @@ class Words:
     size = staticmethod(words.size)
     tries = staticmethod(words.tries)
     tone = staticmethod(tone)
+    asset = staticmethod(asset)
     csrf_field = staticmethod(csrf_field)
-
-    @staticmethod
-    def asset(filename: str) -> str:
-        """The address of a static file; it changes with the content, so caches may keep it."""
-        return url_for("plato_email.static", filename=filename, v=content_hash(filename))
 
     @staticmethod
     def may(action: str) -> bool:

@@ -11,6 +11,8 @@ from flask_wtf.csrf import validate_csrf
 from werkzeug.wrappers import Response
 from wtforms import ValidationError
 
+from .assets import is_current
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -92,7 +94,14 @@ def is_foreign() -> bool:
         return fetch_site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
     # Host and port only: behind a proxy that ends TLS, Flask may see another scheme.
-    return origin is not None and urlsplit(origin).netloc != request.host
+    if origin is None or urlsplit(origin).netloc == request.host:
+        return False
+    logger.warning(
+        "%s %s was refused: it comes from %r, and this site is %r. If that is one site behind a "
+        "proxy, let Flask know its name: werkzeug.middleware.proxy_fix.ProxyFix.",
+        *(request.method, request.path, origin, request.host),
+    )
+    return True
 
 
 def harden(response: FlaskResponse) -> FlaskResponse:
@@ -101,7 +110,8 @@ def harden(response: FlaskResponse) -> FlaskResponse:
         return response
     if request.endpoint == STATIC_ENDPOINT:
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if "v" in request.args and response.status_code == 200:
+        filename = (request.view_args or {}).get("filename", "")
+        if response.status_code == 200 and is_current(filename, request.args.get("v")):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
     response.headers.update(HEADERS)

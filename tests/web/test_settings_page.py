@@ -48,7 +48,7 @@ def test_first_page_shows_the_defaults(admin: Admin) -> None:
     ) == ("30", "100", "5")
     assert "checked" in page.field("polling_enabled")
     assert "checked" not in page.field("use_tls")
-    assert (page.field("port")["value"], page.field("port")["placeholder"]) == ("", "25")
+    assert (page.field("port")["value"], page.field("port")["placeholder"]) == ("", "auto")
 
 
 def test_saving_redirects_and_says_so_once(admin: Admin) -> None:
@@ -120,6 +120,7 @@ def test_password_is_on_no_page(admin: Admin, path: str) -> None:
     assert "correct horse" not in stored
     assert "battery staple" not in typed
     assert "value" not in Document(typed).field("password")
+    assert "type it again" in Document(typed).one(id="pe-password-note").text
 
 
 def test_blank_password_keeps_the_stored_one(admin: Admin, host: Host) -> None:

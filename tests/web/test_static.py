@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import plato_email
-from plato_email.views.pages import HTMX, STATIC
+from plato_email.views.assets import HTMX, STATIC
 
 if TYPE_CHECKING:
     from tests.web.conftest import Admin
@@ -44,6 +44,15 @@ def test_static_addresses_change_with_the_content_and_are_kept_for_ever(admin: A
         answer = admin.client.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
+        answer.close()
+
+
+def test_another_version_is_served_and_not_kept(admin: Admin) -> None:
+    """A server that is one release behind must not fill caches with its file."""
+    for version in ("?v=000000000000", ""):
+        answer = admin.get(f"/static/plato_email.css{version}")
+        assert answer.status_code == 200
+        assert "immutable" not in answer.headers["Cache-Control"]
         answer.close()
 
 
