@@ -57,6 +57,7 @@ def rendered(draft: Draft, max_bytes: int) -> Composed:
     Raises:
         MessageError: too many recipients or none, or the message is too large.
     """
+    brought = bool(draft.message_id)
     draft.message_id = draft.message_id or new_message_id(draft.sender.domain)
     envelope = Envelope(draft.sender.addr_spec, _recipients([*draft.to, *draft.cc, *draft.bcc]))
     head = "\r\n".join([*_fields(draft), draft.body.head, "", ""])
@@ -81,6 +82,7 @@ def rendered(draft: Draft, max_bytes: int) -> Composed:
         idempotency_key=draft.idempotency_key,
         sensitive=draft.sensitive,
         needs_smtputf8=utf8,
+        brings_message_id=brought,
     )
 
 

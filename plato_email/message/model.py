@@ -182,6 +182,7 @@ class Composed:
         expires_at: naive UTC.
         needs_smtputf8: an address has letters beyond ASCII before its @, so the server must offer
             SMTPUTF8 (RFC 6531).
+        brings_message_id: the caller chose the Message-ID, so that it may be there already.
     """
 
     envelope: Envelope
@@ -197,6 +198,7 @@ class Composed:
     idempotency_key: str | None = None
     sensitive: bool = False
     needs_smtputf8: bool = False
+    brings_message_id: bool = False
 
     def __repr__(self) -> str:
         """Show which message it is, without a word of what it says."""

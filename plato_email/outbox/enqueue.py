@@ -8,8 +8,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from ..database import utcnow
+from ..errors import MessageError
 from ..tables import State
-from .values import QueuedMessage, dump_recipients
+from .values import QueuedMessage, dump_recipients, load_recipients
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -29,9 +30,12 @@ def enqueue(
 
     With an idempotency key that is already known, nothing is added and the message that has it
     is returned.
+
+    Raises:
+        MessageError: the caller's own Message-ID is in the queue already.
     """
     row = _row(composed)
-    if composed.idempotency_key is None:
+    if composed.idempotency_key is None and not composed.brings_message_id:
         number = _insert(connection, tables.message, row)
     else:
         known = _insert_once(connection, tables.message, row)
@@ -69,16 +73,23 @@ def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
 
 
 def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> QueuedMessage | None:
-    """Insert unless the idempotency key is known; then return the message that has it."""
-    connection.execute(_unless_known(connection.dialect.name, table, row))
-    found = connection.execute(
-        select(table.c.id, table.c.message_id, table.c.subject).where(
-            table.c.idempotency_key == row["idempotency_key"]
-        )
-    ).one()
-    if found.message_id == row["message_id"]:
+    """Insert unless the idempotency key is known; then return the message that has it.
+
+    An ordinary INSERT that fails would void the host's whole transaction on PostgreSQL.
+    """
+    statement = _unless_known(connection.dialect.name, table, row)
+    if connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1:
         return None
-    return QueuedMessage(found.id, found.message_id, (), found.subject, duplicate=True)
+    columns = (table.c.id, table.c.message_id, table.c.recipients, table.c.subject)
+    key = row["idempotency_key"] or ""
+    found = connection.execute(select(*columns).where(table.c.idempotency_key == key)).first()
+    if found is None:
+        raise MessageError(
+            "Message-ID",
+            f"{row['message_id']} is in the queue already. Leave the header out to get a new one.",
+        )
+    recipients = load_recipients(found.recipients)
+    return QueuedMessage(found.id, found.message_id, recipients, found.subject, duplicate=True)
 
 
 def _unless_known(dialect: str, table: Table, row: dict[str, Any]) -> Any:
@@ -86,8 +97,7 @@ def _unless_known(dialect: str, table: Table, row: dict[str, Any]) -> Any:
         return postgresql.insert(table).values(**row).on_conflict_do_nothing()
     if dialect == "sqlite":
         return sqlite.insert(table).values(**row).on_conflict_do_nothing()
-    # The second writer waits for the first one's commit, then changes nothing.
-    return mysql.insert(table).values(**row).on_duplicate_key_update(id=table.c.id)
+    return mysql.insert(table).values(**row).prefix_with("IGNORE")
 
 
 def _number_of(connection: Connection, table: Table, message_id: str) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from plato_email import Message
-from plato_email.errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from plato_email.errors import DeliveryError, MessageError, RecipientRefusal, Stage, Verdict
 from plato_email.outbox import Claimed, Nothing, Result, Slice
 from plato_email.tables import State
 from tests.support.sites import Host
@@ -79,6 +80,19 @@ class TestEnqueue:
         other = host.send(idempotency_key="Order-7")
         assert (first == second, first == other) == (True, False)
         assert len(host.states()) == 2
+
+    def test_the_same_message_id_twice_is_refused(self, host: Host) -> None:
+        """A standard message that brings its Message-ID is queued once; the transaction lives."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = "a@example.com", "b@example.com", "x"
+        mail["Message-ID"] = "<mine@example.com>"
+        mail.set_content("x")
+        with host.app.app_context():
+            first = host.plato.send(mail)
+            with pytest.raises(MessageError, match="in the queue already"):
+                host.plato.send(mail)
+            host.db.session.commit()
+        assert host.states() == {first.id: "queued"}
 
     def test_stored_bytes_are_encrypted(self, host: Host) -> None:
         """The database never holds a reset link in the clear."""
