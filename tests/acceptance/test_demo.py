@@ -15,6 +15,7 @@ from smtplib import SMTP, SMTPRecipientsRefused
 
 import pytest
 
+from demo.guard import is_local
 from tests.support.demo_site import ROOT, DemoSite
 
 
@@ -96,6 +97,25 @@ def test_foreign_host_names_are_refused(tmp_path: Path) -> None:
             urllib.request.urlopen(request, timeout=10)
         assert refused.value.code == 400
         refused.value.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "local"),
+    [
+        ("/admin/?page=2", True),
+        ("", False),
+        ("admin", False),
+        ("//elsewhere.example/", False),
+        ("/\\elsewhere.example/", False),
+        ("/\t/elsewhere.example/", False),
+        ("/\n/elsewhere.example/", False),
+        ("https://elsewhere.example/", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_sign_in_leads_to_this_site_only(target: str, local: bool) -> None:
+    """Where to go after the sign-in may be a path of this site and nothing that leaves it."""
+    assert is_local(target) is local
 
 
 def test_make_lists_its_doors() -> None:
