@@ -31,9 +31,13 @@ class Dialogue:
 
     def say(self, *commands: str) -> None:
         """Send commands in one write (RFC 2920 where there is more than one)."""
+        self.wire.write(self.noted(*commands))
+
+    def noted(self, *commands: str) -> bytes:
+        """Record commands that somebody else will send, and return their bytes."""
         for command in commands:
             self._note(f"C: {command}")
-        self.wire.write(b"".join(_line(command) for command in commands))
+        return b"".join(_line(command) for command in commands)
 
     def say_secret(self, command: str, shown: str) -> None:
         """Send a line that is recorded as ``shown``."""

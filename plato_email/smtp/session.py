@@ -38,6 +38,7 @@ class Session:
         self.last_used = monotonic()
         self._opening = tuple(dialogue.transcript)
         self._dialogue = dialogue
+        self._offered: Transaction | None = None
 
     @classmethod
     def open(
@@ -62,6 +63,11 @@ class Session:
         return not self._dialogue.wire.broken
 
     @property
+    def answered(self) -> bool:
+        """Whether the server's answer to a mail that was offered ahead is here already."""
+        return self._dialogue.wire.buffered
+
+    @property
     def transcript(self) -> tuple[str, ...]:
         """The dialogue of the opening and of the last mail, without credentials."""
         return (*self._opening, *self._dialogue.transcript)
@@ -74,6 +80,7 @@ class Session:
         deadline: float = 300.0,
         observe: Observe | None = None,
         before_body: Callable[[], None] | None = None,
+        following: tuple[Envelope, bytes] | None = None,
     ) -> Receipt:
         """Send one mail.
 
@@ -84,30 +91,32 @@ class Session:
             observe: called with a :class:`Step` as each stage ends, well or not.
             before_body: called when the server is ready for the message and none of it was
                 sent. What it raises ends the connection and is passed on.
+            following: the mail that will be sent next. Where the server allows it, its commands
+                go out behind this one's final dot. It must then be the next that is sent: any
+                other ends the connection, as does closing.
 
         Raises:
             DeliveryError: no recipient was accepted, or the outcome is unknown. ``code`` is
                 ``None`` where the server said nothing. The session stays ``usable`` unless the
                 connection was lost or the server closes it.
         """
-        dialogue = Dialogue(self._dialogue.wire, [])
-        self._dialogue = dialogue
-        dialogue.wire.deadline = Deadline(deadline)
-        progress = Progress(observe, lambda: tuple(dialogue.transcript))
-        transaction = Transaction(dialogue, progress, self.capabilities, before_body)
+        transaction = self._transaction(envelope, data, observe)
+        self._dialogue.wire.deadline = Deadline(deadline)
+        after = None if following is None else self._make(*following, None)
         try:
-            self._check_silence(progress)
-            receipt = transaction.run(envelope, data)
+            receipt = transaction.run(before_body, after)
         except DeliveryError as error:
             error.transcript = self.transcript
-            self._recover(error, begun=transaction.begun)
+            ahead = after is not None and after.offered
+            self._recover(error, reset=transaction.begun and not ahead)
             raise
         except BaseException:
             # After the 354 there is no other way to take a message back (RFC 5321 section 4.1.1.4).
-            dialogue.wire.close()
+            self._dialogue.wire.close()
             raise
         finally:
             self.last_used = monotonic()
+            self._offered = after if after is not None and after.offered else None
         self.sent += 1
         return receipt
 
@@ -118,7 +127,7 @@ class Session:
     def close(self) -> None:
         """Say QUIT, within two seconds, and close; whatever the server answers."""
         wire = self._dialogue.wire
-        if not wire.broken:
+        if not wire.broken and self._offered is None:
             wire.deadline = Deadline(_QUIT_SECONDS)
             with suppress(WireError):
                 self._dialogue.ask("QUIT")
@@ -135,19 +144,37 @@ class Session:
     ) -> None:
         self.close()
 
+    def _make(self, envelope: Envelope, data: bytes, observe: Observe | None) -> Transaction:
+        dialogue = Dialogue(self._dialogue.wire, [])
+        progress = Progress(observe, lambda: tuple(dialogue.transcript))
+        return Transaction(dialogue, progress, self.capabilities, envelope, data)
+
+    def _transaction(self, envelope: Envelope, data: bytes, observe: Observe | None) -> Transaction:
+        """Return the transaction that was offered ahead, or a new one on a silent line."""
+        offered, self._offered = self._offered, None
+        if offered is not None and offered.carries(envelope, data):
+            self._dialogue = offered.dialogue
+            return offered
+        if offered is not None:
+            self._dialogue.wire.close()
+        transaction = self._make(envelope, data, observe)
+        self._dialogue = transaction.dialogue
+        self._check_silence(transaction.progress)
+        return transaction
+
     def _check_silence(self, progress: Progress) -> None:
         """See whether the server took its leave, or lost the thread, while we were idle."""
-        if not self._dialogue.wire.unread():
+        if self._dialogue.wire.broken or not self._dialogue.wire.unread():
             return
         with progress.stage(Stage.SENDER):
             reply = self._dialogue.hear()
             raise refusal(Stage.SENDER, reply) if reply.code == 421 else _unasked(reply)
 
-    def _recover(self, error: DeliveryError, *, begun: bool) -> None:
+    def _recover(self, error: DeliveryError, *, reset: bool) -> None:
         """Make the session ready for the next mail, or close it."""
         wire = self._dialogue.wire
         gone = wire.broken or error.verdict in (Verdict.SERVER, Verdict.UNKNOWN)
-        if not gone and begun:
+        if not gone and reset:
             gone = not self._reset()
         if gone:
             wire.close()

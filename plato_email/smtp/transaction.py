@@ -2,6 +2,10 @@
 
 With PIPELINING (RFC 2920) the commands go out in groups, each in one write, and the replies are
 read in order afterwards; without it a group is one command. The rest is the same for both.
+
+The commands of the mail that follows may go out behind the final dot, in the same write (same
+RFC, section 3.1): a mail then takes one turn instead of two. It is not in doubt before its own
+body is sent, so there is never more than one mail in doubt.
 """
 
 from __future__ import annotations
@@ -40,26 +44,47 @@ class Transaction:
         dialogue: Dialogue,
         progress: Progress,
         capabilities: Mapping[str, str],
-        before_body: Callable[[], None] | None = None,
+        envelope: Envelope,
+        data: bytes,
     ) -> None:
         self.begun = False
         """Whether a command was sent, so that the server may hold half a transaction."""
-        self._dialogue = dialogue
-        self._progress = progress
+        self.offered = False
+        """Whether the commands went out behind the mail before."""
+        self.dialogue = dialogue
+        self.progress = progress
         self._capabilities = capabilities
-        self._before_body = before_body
+        self._envelope = envelope
+        self._data = data
+        self._mail = ""
+        self._before_body: Callable[[], None] | None = None
+        self._following: Transaction | None = None
         self._accepted: list[str] = []
         self._refused: dict[str, RecipientRefusal] = {}
         self._failure: DeliveryError | None = None
 
-    def run(self, envelope: Envelope, data: bytes) -> Receipt:
+    def carries(self, envelope: Envelope, data: bytes) -> bool:
+        """Whether this is the transaction of that very mail."""
+        return self._envelope is envelope and self._data is data
+
+    def run(
+        self,
+        before_body: Callable[[], None] | None = None,
+        following: Transaction | None = None,
+    ) -> Receipt:
         """Send the message.
+
+        Args:
+            before_body: called when the server is ready for the message.
+            following: the next mail, whose commands may go out behind this one.
 
         Raises:
             DeliveryError: the server accepted it for nobody, or its answer was lost.
         """
+        self._before_body, self._following = before_body, following
         try:
-            self._prepare(envelope, data)
+            if not self._mail:
+                self._prepare()
             for group in self._groups():
                 if self._moot(group[0]):
                     break
@@ -69,21 +94,39 @@ class Transaction:
             return self._settle()
         except DeliveryError as error:
             error.recipients = dict(self._refused)
-            error.transcript = tuple(self._dialogue.transcript)
+            error.transcript = tuple(self.dialogue.transcript)
             raise
 
-    def _prepare(self, envelope: Envelope, data: bytes) -> None:
-        """Refuse what the server cannot take before a word of it is sent."""
+    def offer(self) -> bytes:
+        """Return the commands as they may go out behind the mail before; none if they may not."""
+        if "PIPELINING" not in self._capabilities:
+            return b""
         try:
-            self._content = Content(data)
+            self._prepare()
+        except DeliveryError:
+            # It is refused, and reported, when its turn comes.
+            self._refused.clear()
+            self._mail = ""
+            return b""
+        groups = list(self._groups())
+        if len(groups) != 1:
+            return b""
+        self.begun = self.offered = True
+        return self.dialogue.noted(*(command.text for command in groups[0]))
+
+    def _prepare(self) -> None:
+        """Refuse what the server cannot take before a word of it is sent."""
+        envelope = self._envelope
+        try:
+            self._content = Content(self._data)
             parameters = Parameters(self._capabilities, envelope, self._content)
         except DeliveryError as error:
-            with self._progress.stage(error.stage):
+            with self.progress.stage(error.stage):
                 raise
         self._mail = f"MAIL FROM:<{envelope.sender}>{parameters.mail}"
         self._recipients = parameters.deliverable
         for recipient, refused in parameters.undeliverable.items():
-            with self._progress.stage(Stage.RECIPIENT) as note:
+            with self.progress.stage(Stage.RECIPIENT) as note:
                 self._refuse(recipient, refused, note)
 
     def _groups(self) -> Iterator[list[_Command]]:
@@ -112,11 +155,11 @@ class Transaction:
             if position and self._moot(command):
                 self._drain()
                 continue
-            with self._progress.stage(command.stage) as note:
-                if position == 0:
+            with self.progress.stage(command.stage) as note:
+                if position == 0 and not self.offered:
                     self.begun = True
-                    self._dialogue.say(*(each.text for each in group))
-                reply = self._dialogue.hear()
+                    self.dialogue.say(*(each.text for each in group))
+                reply = self.dialogue.hear()
                 if reply.code == 421:
                     raise refusal(command.stage, reply)
                 command.heard(reply, note)
@@ -124,10 +167,10 @@ class Transaction:
     def _drain(self) -> None:
         """Hear a reply that no longer matters; what has failed already is what is reported."""
         with suppress(WireError):
-            if self._dialogue.hear().code == 354:
+            if self.dialogue.hear().code == 354:
                 # The server waits for a message that is for nobody (RFC 2920 section 3.1).
-                self._dialogue.say(".")
-                self._dialogue.hear()
+                self.dialogue.say(".")
+                self.dialogue.hear()
 
     def _heard_mail(self, reply: Reply, note: Note) -> None:
         note.detail = str(reply)
@@ -159,16 +202,17 @@ class Transaction:
 
     def _send_content(self) -> None:
         stuffed, shown = self._content.stuffed(), f"({self._content.size} bytes)"
+        end = b".\r\n" + (self._following.offer() if self._following else b"")
         if len(stuffed) <= _SMALL:
-            self._dialogue.say_data(stuffed + b".\r\n", shown)
+            self.dialogue.say_data(stuffed + end, shown)
         else:
-            self._dialogue.say_data(stuffed, shown)
-            self._dialogue.say(".")
+            self.dialogue.say_data(stuffed, shown)
+            self.dialogue.say_data(end, ".")
 
     def _settle(self) -> Receipt:
         # From here on the server may have the message whatever becomes of its answer (RFC 1047).
-        with self._progress.stage(Stage.ACCEPTED, lost=Verdict.UNKNOWN) as note:
-            reply = self._dialogue.hear()
+        with self.progress.stage(Stage.ACCEPTED, lost=Verdict.UNKNOWN) as note:
+            reply = self.dialogue.hear()
             if not reply.positive:
                 raise refusal(Stage.ACCEPTED, reply)
             note.detail = str(reply)
@@ -178,7 +222,7 @@ class Transaction:
             code=reply.code,
             enhanced=reply.enhanced,
             reply=reply.text,
-            transcript=tuple(self._dialogue.transcript),
+            transcript=tuple(self.dialogue.transcript),
         )
 
     def _nobody(self) -> DeliveryError:
