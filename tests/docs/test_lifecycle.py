@@ -1,0 +1,145 @@
+"""The state diagram of the guarantees, held against what the code does to real rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from plato_email import message_sending
+from plato_email.outbox import Claimed, Result, Slice
+from plato_email.tables import State
+from tests.support.databases import fresh_database
+from tests.support.documents import blocks, read
+from tests.support.sites import Host, hosted
+from tests.support.smtp_servers import Catcher
+
+Edge = tuple[str, str]
+PAGE = "docs/explanation/delivery-guarantees.md"
+OUTSIDE = "[*]"
+
+TRIGGERS = (
+    "CREATE TABLE seen (old TEXT, new TEXT)",
+    "CREATE TRIGGER born AFTER INSERT ON plato_email_message"
+    " BEGIN INSERT INTO seen VALUES ('[*]', new.state); END",
+    "CREATE TRIGGER changed AFTER UPDATE ON plato_email_message WHEN old.state <> new.state"
+    " BEGIN INSERT INTO seen VALUES (old.state, new.state); END",
+    "CREATE TRIGGER gone AFTER DELETE ON plato_email_message"
+    " BEGIN INSERT INTO seen VALUES (old.state, '[*]'); END",
+)
+
+
+def drawn() -> set[Edge]:
+    """The arrows of the diagram."""
+    (diagram,) = blocks(read(PAGE), "mermaid")
+    return set(re.findall(r"^\s+(\S+) --> (\S+?):", diagram, re.MULTILINE))
+
+
+class Watched(Host):
+    """A site whose database remembers every change of a message's state."""
+
+    def seen(self) -> set[Edge]:
+        """Every change so far."""
+        rows = self.site.database.read(lambda c: c.execute(text("SELECT old, new FROM seen")).all())
+        return {(row.old, row.new) for row in rows}
+
+    def claim(self) -> Slice:
+        held = self.site.outbox.claim(limit=1, batch=1000, interval=30, send_attempts=2)
+        assert isinstance(held, Slice)
+        return held
+
+    def begin(self) -> tuple[Slice, Claimed]:
+        held = self.claim()
+        assert self.site.outbox.advance(held, begin=held.messages[0])
+        return held, held.messages[0]
+
+    def lapse(self) -> None:
+        """Let the leases of all senders lapse, as if they had died, and have others notice."""
+        message = self.site.tables.message
+        past = self.site.clock.now() - timedelta(seconds=1)
+        leased = message.c.lease_until.is_not(None)
+        self.site.database.write(
+            lambda c: c.execute(update(message).where(leased).values(lease_until=past))
+        )
+        self.site.outbox.claim(limit=1, batch=0, interval=30, send_attempts=2)
+
+    def due(self) -> None:
+        """Let every wait be over."""
+        message, past = self.site.tables.message, self.site.clock.now() - timedelta(seconds=1)
+        self.site.database.write(lambda c: c.execute(update(message).values(available_at=past)))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """A site on a SQLite file with triggers on the queue."""
+    with fresh_database("sqlite", tmp_path) as url, hosted(url, tmp_path) as host:
+        site = Watched(host.app, host.db, host.plato)
+        with site.site.database.transaction() as connection:
+            for statement in TRIGGERS:
+                connection.execute(text(statement))
+        yield site
+
+
+def _over_smtp(host: Watched) -> None:
+    """Sent, refused and queued again, put off until given up, expired, vetoed."""
+    refusals = {"bad@example.com": "550 5.1.1 nobody", "busy@example.com": "451 4.3.2 later"}
+    with Catcher(refusals=refusals) as server:
+        host.configure(server.port, send_attempts=2)
+        host.send()
+        bad = host.send(recipients="bad@example.com")
+        host.send(recipients="busy@example.com")
+        host.send(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        host.rounds()
+        assert host.site.outbox.retry(bad)
+        host.rounds()
+        host.due()
+        host.rounds()
+
+        def veto(_: object, message: Claimed) -> bool:
+            return False
+
+        with message_sending.connected_to(veto):
+            host.send()
+            host.rounds()
+
+
+def _with_dying_senders(host: Watched) -> None:
+    """Give back; die before and while sending; answer late; die in the last try."""
+    outbox = host.site.outbox
+    for late in (State.SENT, State.FAILED):
+        host.send()
+        held = host.claim()
+        outbox.release(held, held.messages)
+        host.claim()
+        host.lapse()
+        held, message = host.begin()
+        host.lapse()
+        at = host.site.clock.now()
+        outbox.advance(held, done=[Result(message, late, late.value, at, 1, "accepted")])
+    host.send()
+    for _ in range(2):
+        host.begin()
+        host.lapse()
+        host.due()
+
+
+def _purged(host: Watched) -> None:
+    for state in (State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED):
+        assert sum(host.site.outbox.purge(state, timedelta(0)))
+
+
+def test_the_states_are_those_of_the_table() -> None:
+    """Every state is in the diagram, and no other."""
+    assert {state for edge in drawn() for state in edge} - {OUTSIDE} == {s.value for s in State}
+
+
+def test_the_arrows_are_what_the_code_does(watched: Watched) -> None:
+    """Deliveries, refusals, vetoes, dying senders and retention take exactly the drawn ways."""
+    _over_smtp(watched)
+    _with_dying_senders(watched)
+    _purged(watched)
+    assert watched.seen() == drawn()

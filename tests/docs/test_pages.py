@@ -1,0 +1,169 @@
+"""The pages say what is so: keys, commands, names, links, numbers, programs that compile."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+import plato_email
+from plato_email import Message
+from plato_email.cli import email_commands
+from plato_email.config import OPTIONS
+from plato_email.delivery import PAUSES, backoff
+from plato_email.encryption import KeyRing
+from plato_email.errors import Stage, Verdict
+from plato_email.outbox import LEASE
+from plato_email.status import Condition
+from plato_email.views import ROUTES
+from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, links, name, read
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name)
+
+
+@each_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A link to a file finds it, and its anchor is a heading there."""
+    broken = []
+    for link in links(page):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_can_be_reached() -> None:
+    """The index leads to every page of the documentation."""
+    linked = {(DOCS / link.partition("#")[0]).resolve() for link in links(DOCS / "index.md")}
+    pages = {page for page in PAGES if page.is_relative_to(DOCS)} - {DOCS / "index.md"}
+    assert pages - linked == set()
+
+
+@each_page
+def test_every_key_that_is_named_exists(page: Path) -> None:
+    """No page speaks of a PLATO_EMAIL_ key that there is none of."""
+    known = {option.key for option in OPTIONS}
+    named = set(re.findall(r"PLATO_EMAIL_[A-Z][A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+    assert named - known == set()
+
+
+def test_every_key_is_documented() -> None:
+    """The reference has a row for each key."""
+    text = read("docs/reference/configuration.md")
+    assert [option.key for option in OPTIONS if f"| `{option.key}` |" not in text] == []
+
+
+@each_page
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    """Whatever stands behind "flask email" is a command, down to its subcommand."""
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"flask(?: --app \w+)? email ([a-z-]+)(?: ([a-z]+)\b)?", text)
+    assert [words for words in named if not _is_command(*words)] == []
+
+
+def _is_command(first: str, second: str) -> bool:
+    command = email_commands.commands.get(first)
+    if isinstance(command, click.Group):
+        return not second or second in command.commands
+    return command is not None
+
+
+@each_page
+def test_python_compiles(page: Path) -> None:
+    """Every Python example is Python."""
+    for number, code in enumerate(blocks(page.read_text(encoding="utf-8"), "python"), 1):
+        compile(code, f"{page.name} example {number}", "exec")
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_current() -> None:
+    """The reference pages are what docs/generate.py would write now."""
+    pages = _generator().pages()
+    stale = [name(path) for path, text in pages.items() if path.read_text("utf-8") != text]
+    assert stale == [], "run: .venv/bin/python docs/generate.py"
+
+
+def test_the_api_page_names_everything_public() -> None:
+    """Every public name, argument of a message, stage, verdict and endpoint is on the API page."""
+    text = read("docs/reference/api.md")
+    wanted = [*plato_email.__all__, *Stage, *Verdict]
+    wanted += list(inspect.signature(Message).parameters)
+    wanted += [f"plato_email.{route.endpoint}` | `{route.action}" for route in ROUTES]
+    assert [each for each in wanted if not re.search(rf"\b{re.escape(each)}\b", text)] == []
+
+
+def test_the_errors_are_a_tree() -> None:
+    """The tree of errors on the API page is the one in the code."""
+    tree = next(each for each in blocks(read("docs/reference/api.md"), "") if "├" in each)
+    shown = set(re.findall(r"\w+Error\b|SettingsConflict|SecretUnreadable", tree))
+    errors = {
+        each
+        for each in plato_email.__all__
+        if isinstance(found := getattr(plato_email, each), type)
+        and issubclass(found, plato_email.PlatoEmailError)
+    }
+    assert shown - {"ValueError"} == errors
+
+
+def test_waits_are_those_of_the_code() -> None:
+    """The waiting times in the guarantees are the ones that senders keep."""
+    text = " ".join(read("docs/explanation/delivery-guarantees.md").split())
+    minutes = [backoff(n, 30, spread=1.0) / 60 for n in range(1, 6)]
+    assert minutes == [1, 4, 16, 64, 240]
+    assert "1 minute, then 4 minutes, 16 minutes, 64 minutes, and from then on 4 hours" in text
+    assert PAUSES == {
+        Verdict.SERVER: (15, 900),
+        Verdict.SETUP: (60, 3600),
+        Verdict.QUOTA: (3600, 14400),
+    }
+    for words in ("15 seconds at first", "up to 15 minutes", "1 minute up to 1 hour"):
+        assert words in text
+    assert "1 hour up to 4 hours" in text
+    assert LEASE == 60
+    assert "lease of 60 seconds" in text
+
+
+def test_style_properties_and_states_exist() -> None:
+    """The page on looks names the stylesheet's properties, all of them, and the banner's states."""
+    text = read("docs/how-to/customise-look.md")
+    css = read("plato_email/static/plato_email.css")
+    defined = set(re.findall(r"^\s+(--pe-[a-z-]+):", css.split("}")[0], re.MULTILINE))
+    assert set(re.findall(r"`(--pe-[a-z-]+)`", text)) == defined
+    assert [state for state in Condition if f"`{state}`" not in text] == []
+
+
+def test_the_policy_is_the_one_that_is_sent() -> None:
+    """The Content Security Policy on the page is the header, word for word."""
+    from plato_email.views.security import CONTENT_SECURITY_POLICY
+
+    text = " ".join(read("docs/explanation/security.md").split())
+    assert CONTENT_SECURITY_POLICY in text
+
+
+def test_the_key_that_the_page_makes_can_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the example prints is a value for PLATO_EMAIL_KEYS."""
+    code = next(b for b in blocks(read("docs/how-to/deploy.md"), "python") if "token_bytes" in b)
+    exec(compile(code, "deploy.md", "exec"), {})
+    assert KeyRing.parse(capsys.readouterr().out).ids == ("k1",)
+
+
+def test_no_page_names_a_machine() -> None:
+    """No page holds a path of the machine that it was written on."""
+    for page in PAGES:
+        assert str(ROOT) not in page.read_text(encoding="utf-8")
