@@ -140,6 +140,12 @@ OPTIONS: tuple[Option, ...] = (
         "Largest message that send() accepts, in bytes as sent.",
     ),
     Option(
+        "CONNECTIONS",
+        2,
+        _between(1, 64),
+        "SMTP connections that one process opens at a time while there is a backlog.",
+    ),
+    Option(
         "DELIVERY_TIMEOUT",
         300,
         _between(5, 900),

@@ -163,7 +163,9 @@ class Site:
             key_ring=self.key_ring,
             connect=lambda settings: Session.open(self.server(settings)),
             events=SignalEvents(self.app),
+            connections=self.config["CONNECTIONS"],
             timeout=float(self.config["DELIVERY_TIMEOUT"]),
+            in_context=self.app.app_context,
             park_unknown=self.config["ON_UNKNOWN"] == "park",
         )
         return Worker(delivery, self.outbox, self.clock, self.config)

@@ -1,12 +1,13 @@
 """Deliver what is due: claim a slice, carry it over SMTP, record each outcome as it happens.
 
-No Flask, and no thread but the lease's heartbeat: the poller, the command line and the tests
-call `Delivery.round` alike. No transaction is open while SMTP talks.
+Mail goes from `Delivery` (look and claim) to a `Crew` (one slice) to its `Courier`s (one
+connection each), and every outcome through the `Ledger` back to the outbox. No Flask: the poller,
+the command line and the tests call `Delivery.round` alike. No transaction is open while SMTP talks.
 """
 
 from __future__ import annotations
 
-from .courier import PAUSES
+from .crew import PAUSES
 from .judge import backoff
 from .rounds import SLICE, TICK, Delivery, Events
 

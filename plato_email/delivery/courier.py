@@ -1,163 +1,183 @@
-"""The courier: carries one slice over SMTP, message by message, and records as it goes."""
+"""The courier: one connection, one message after the other, each recorded as it is answered."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DeliveryError, Stage, Verdict
 from ..message import Envelope
-from ..outbox import Claimed, Result, Slice
-from .heartbeat import Heartbeat, LeaseLost
 from .judge import Judge
 
 if TYPE_CHECKING:
-    from ..settings import Settings
-    from .rounds import Delivery
+    from ..outbox import Claimed, Result
+    from ..smtp import Session
+    from .crew import Crew
 
 log = logging.getLogger("plato_email")
 
-PREFETCH_BYTES = 8 * 1024 * 1024
 MAIL_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
-PAUSES = {
-    Verdict.SERVER: (15.0, 900.0),
-    Verdict.SETUP: (60.0, 3600.0),
-    Verdict.QUOTA: (3600.0, 14400.0),
-}
-"""First and longest wait of all senders, in seconds, by whose fault it is."""
+
+
+class LeaseLost(Exception):
+    """Another sender has taken the message over; it must not be sent here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A message that is ready to go."""
+
+    message: Claimed
+    envelope: Envelope
+    data: bytes
 
 
 class Courier:
-    """Carries one slice, message by message."""
+    """Carries messages over one connection; the first of a crew speaks for the server."""
 
-    def __init__(self, delivery: Delivery, held: Slice, settings: Settings) -> None:
-        self._delivery = delivery
-        self._outbox = delivery.outbox
-        self._held = held
-        self._settings = settings
-        self._waiting = list(held.messages)
+    def __init__(self, crew: Crew, number: int) -> None:
+        self._crew = crew
+        self._number = number
+        self._delivery = crew.delivery
         self._done: list[Result] = []
-        self._contents: dict[int, bytes] = {}
-        self._heartbeat = Heartbeat(delivery.outbox, held)
 
     def run(self) -> None:
-        """Deliver the slice; whatever happens, record what is known and give back the rest."""
-        fault: DeliveryError | None = None
+        """Carry until the slice is empty, the server is at fault, or the sender stops."""
+        current, following = self._load(), None
         try:
-            with self._heartbeat:
-                self._delivery.session(self._settings)
-                fault = self._carry()
-        except DeliveryError as error:
-            fault = error
+            while current is not None:
+                following = self._load()
+                fault = self._carry(current, following)
+                if fault is not None:
+                    self._blame(fault)
+                    break
+                current, following = following, None
         finally:
-            self._advance(None)
-            self._outbox.release(self._held, self._waiting)
-        if fault is not None:
-            self._delivery.hang_up()
-            self._outbox.close_gate(fault, *PAUSES[fault.verdict])
-            log.warning("no mail can be sent, all senders wait: %s", fault)
-        elif self._held.probe:
-            self._outbox.open_gate()
+            if following is not None:
+                # Its commands may be on the wire already; only a cut takes them back.
+                self._crew.give_back(following.message)
+                self._delivery.cut(self._number)
+            self._flush()
 
-    def _carry(self) -> DeliveryError | None:
-        """Send one message after the other; return what stops all mail, if anything does."""
-        fault: DeliveryError | None = None
-        while self._waiting and fault is None and not self._delivery.stopping.is_set():
-            message = self._waiting.pop(0)
-            if not self._wanted(message):
+    def _load(self) -> Load | None:
+        """Take the next message that is wanted and whose bytes are there."""
+        while (message := self._crew.take()) is not None:
+            judge = self._judge(message)
+            if not self._delivery.events.sending(message):
+                self._done.append(judge.vetoed())
                 continue
-            self._heartbeat.watch([message, *self._waiting])
-            if not self._advance(message):
-                log.warning("message %s: the lease was lost before it began", message.message_id)
+            data = self._crew.content(message)
+            if data is None:
+                self._done.append(judge.lost())
                 continue
-            result, fault = self._try(message)
-            if result is not None:
-                self._done.append(result)
-        return fault
+            return Load(message, Envelope(message.sender, message.recipients), data)
+        return None
 
-    def _advance(self, begin: Claimed | None) -> bool:
-        """Record what is done and begin the next message, in one transaction."""
-        done, self._done = self._done, []
-        if not done and begin is None:
-            return True
-        begun = self._outbox.advance(self._held, done=done, begin=begin, rest=self._waiting)
-        for result in done:
-            self._delivery.tally[result.outcome] += 1
-            self._delivery.events.concluded(result)
-        return begun
-
-    def _wanted(self, message: Claimed) -> bool:
-        """Ask whether the message may go; a veto is a result like any other."""
-        if self._delivery.events.sending(message):
-            return True
-        self._done.append(Judge(message, self._settings, self._delivery).vetoed())
-        return False
-
-    def _try(self, message: Claimed) -> tuple[Result | None, DeliveryError | None]:
-        """Send one message; return its result and, if no other can go either, why.
+    def _carry(self, load: Load, following: Load | None) -> DeliveryError | None:
+        """Send one message; return why no other can go, if none can.
 
         Whatever a message does, it harms only itself.
         """
-        judge = Judge(message, self._settings, self._delivery)
+        judge = self._judge(load.message)
         try:
-            data = self._content(message)
-            if data is None:
-                return judge.lost(), None
-            receipt = self._delivery.session(self._settings).send(
-                Envelope(message.sender, message.recipients),
-                data,
+            session = self._delivery.session(self._number, self._crew.settings)
+            receipt = session.send(
+                load.envelope,
+                load.data,
                 deadline=self._delivery.timeout,
-                before_body=self._heartbeat.check,
+                before_body=partial(self._begin, load.message, judge),
+                following=None if following is None else (following.envelope, following.data),
             )
         except DeliveryError as error:
-            if error.verdict.charged:
-                return judge.refused(error), None
-            return self._after_fault(message, judge, error)
+            return self._refused(load, following, judge, error)
         except LeaseLost:
-            log.warning("message %s: the lease was lost, not sent here", message.message_id)
-            return None, None
+            log.warning("message %s: the lease was lost, not sent here", load.message.message_id)
+            return None
+        except SQLAlchemyError:
+            raise
         except Exception as error:
-            log.exception("message %s could not be sent", message.message_id)
-            self._delivery.hang_up()
-            return judge.broken(error), None
-        return judge.accepted(receipt), None
+            log.exception("message %s could not be sent", load.message.message_id)
+            self._delivery.cut(self._number)
+            self._done.append(judge.broken(error))
+            return None
+        self._done.append(judge.accepted(receipt))
+        self._settle(session, following)
+        return None
 
-    def _after_fault(
-        self, message: Claimed, judge: Judge, error: DeliveryError
-    ) -> tuple[Result | None, DeliveryError | None]:
+    def _begin(self, message: Claimed, judge: Judge) -> None:
+        """Record what is done and begin this message, before a byte of it leaves."""
+        done, self._done = self._done, []
+        try:
+            begun = self._crew.ledger.post(done, message)
+        except BaseException:
+            self._done = [*done, *self._done]
+            raise
+        self._tell(done)
+        if not begun:
+            raise LeaseLost
+        judge.begun = True
+
+    def _settle(self, session: Session, following: Load | None) -> None:
+        """Commit now, unless the server is ready for the next and both go in one transaction."""
+        if following is None or not session.answered:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._done:
+            self._crew.ledger.post(self._done, None)
+            done, self._done = self._done, []
+            self._tell(done)
+
+    def _tell(self, done: list[Result]) -> None:
+        for result in done:
+            self._delivery.tally[result.outcome] += 1
+            self._delivery.events.concluded(result)
+
+    def _refused(
+        self, load: Load, following: Load | None, judge: Judge, error: DeliveryError
+    ) -> DeliveryError | None:
+        if error.verdict.charged:
+            self._done.append(judge.refused(error))
+            return None
+        released = judge.refused(error)
+        fresh = self._delivery.is_fresh(self._number)
+        self._delivery.cut(self._number)
+        retry = self._delivery.stopping.is_set()
+        fault = None if retry else self._fault(error, fresh)
+        if fault is not None or error.code is not None or retry:
+            self._done.append(released)
+        elif error.stage is Stage.SENDER and not fresh:
+            # The server closed the line while it was idle: the message goes over the new one.
+            return self._carry(load, following)
+        else:
+            self._done.append(judge.dropped(error))
+        return fault
+
+    def _fault(self, error: DeliveryError, fresh: bool) -> DeliveryError | None:
         """Find out whether the server is at fault or this message made it drop the line.
 
-        A server that takes a new connection at once is well. It may have closed the old one
-        while that was idle: then the message goes over the new one. Any other bare drop is
-        charged to the message, or one poisonous message would hold up all mail for ever.
+        A server that takes a new connection at once is well. A bare drop is then charged to the
+        message, or one poisonous message would hold up all mail for ever.
         """
-        released = judge.refused(error)
-        fresh = self._delivery.connection_is_fresh
-        self._delivery.hang_up()
         busy = error.code == 421 and fresh
         if error.verdict is not Verdict.SERVER or error.stage not in MAIL_STAGES or busy:
-            return released, error
+            return error
         try:
-            self._delivery.session(self._settings)
+            self._delivery.session(self._number, self._crew.settings)
         except DeliveryError as still:
-            return released, still
-        if error.code is not None:
-            return released, None
-        if error.stage is Stage.SENDER and not fresh:
-            return self._try(message)
-        return judge.dropped(error), None
+            return still
+        return None
 
-    def _content(self, message: Claimed) -> bytes | None:
-        if message.id not in self._contents:
-            self._contents = self._delivery.contents(self._next_contents(message))
-        return self._contents.pop(message.id, None)
+    def _blame(self, fault: DeliveryError) -> None:
+        """Stop all mail, unless only an additional connection is not to be had."""
+        if self._number == 0 or fault.verdict is not Verdict.SERVER:
+            self._crew.stop_all(fault)
+        else:
+            log.info("connection %d was not to be had: %s", self._number + 1, fault)
 
-    def _next_contents(self, message: Claimed) -> list[Claimed]:
-        """Return the messages whose bytes are read together: as many as fit in memory well."""
-        chosen, size = [message], message.size
-        for following in self._waiting:
-            size += following.size
-            if size > PREFETCH_BYTES:
-                break
-            chosen.append(following)
-        return chosen
+    def _judge(self, message: Claimed) -> Judge:
+        return Judge(message, self._crew.settings, self._delivery)

@@ -35,6 +35,8 @@ class Judge:
     """Turns what SMTP said about one message into the result that is recorded."""
 
     def __init__(self, message: Claimed, settings: Settings, delivery: Delivery) -> None:
+        self.begun = False
+        """Whether the message was begun, and its attempt counted, in the outbox."""
         self._message = message
         self._limit = settings.send_attempts
         self._interval = float(settings.poll_interval)
@@ -91,13 +93,12 @@ class Judge:
     def vetoed(self) -> Result:
         """A receiver of ``message_sending`` does not want it sent."""
         said = (None, "", "Cancelled by a receiver of message_sending.")
-        return self._result(State.CANCELLED, "cancelled", Stage.SENDER, said)
+        return self._result(State.CANCELLED, "cancelled", Stage.SENDER, said, charged=False)
 
     def broken(self, error: Exception) -> Result:
         """Something that nobody foresaw; the log has it whole."""
-        return self._temporary(
-            Stage.SENDER, f"Internal error ({type(error).__name__}); see the log."
-        )
+        said = f"Internal error ({type(error).__name__}); the log has it whole."
+        return self._temporary(Stage.SENDER, said)
 
     def lost(self) -> Result:
         """The stored bytes are gone or cannot be decrypted."""
@@ -127,5 +128,7 @@ class Judge:
     ) -> Result:
         took = int((time.monotonic() - self._since) * 1000)
         return Result(
-            self._message, state, outcome, self._started, took, stage.value, *said, **more
+            *(self._message, state, outcome, self._started, took, stage.value, *said),
+            begun=self.begun,
+            **more,
         )

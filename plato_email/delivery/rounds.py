@@ -1,4 +1,4 @@
-"""One sender's work: look, claim a slice, hand it to a courier, say when to look again."""
+"""One sender's work: look, claim a slice, hand it to a crew, say when to look again."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import SecretUnreadable
 from ..outbox import CONTENT, Claimed, Nothing, Outbox, Result
-from .courier import Courier
+from .crew import Crew
 
 if TYPE_CHECKING:
     from ..database import Clock
     from ..encryption import KeyRing
     from ..settings import Settings, StoredSettings
-    from ..smtp import Session
+    from ..smtp import Server, Session
 
 log = logging.getLogger("plato_email")
 
 TICK = 30.0
 """Seconds after which an idle sender looks at the queue in any case, if Interval is not less."""
-SLICE = 20
-"""Messages claimed together: small, so that processes share a batch and a crash delays few."""
+SLICE = 25
+"""Messages claimed together for each connection: few, so that processes share a batch."""
 CONNECTION_MAILS = 100
 CONNECTION_IDLE = 60.0
 
@@ -47,12 +48,14 @@ class Delivery:
     Args:
         outbox: the queue.
         clock: the same clock that the outbox uses.
-        load_settings: reads the settings anew; called once a round.
+        load_settings: returns the settings; called once a round.
         key_ring: returns the keys that stored messages are encrypted with.
         connect: opens an SMTP session, ready to send.
         events: told of each outcome.
+        connections: SMTP connections at a time.
         timeout: seconds that one message may take in all.
         park_unknown: a message of unknown outcome is parked as failed, not sent again.
+        in_context: what each additional thread runs in.
     """
 
     def __init__(
@@ -64,23 +67,31 @@ class Delivery:
         key_ring: Callable[[], KeyRing],
         connect: Callable[[Settings], Session],
         events: Events,
+        connections: int = 1,
         timeout: float = 300.0,
         park_unknown: bool = False,
+        in_context: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.outbox = outbox
         self.clock = clock
         self.events = events
+        self.connections = connections
         self.timeout = timeout
         self.park_unknown = park_unknown
+        self.in_context = in_context
         self.stopping = threading.Event()
-        """Set it, and the round ends after the message in hand and gives back the others."""
+        """Set it, and the round ends after the messages in hand and gives back the others."""
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
+        self._expecting = False
         self._load_settings = load_settings
         self._key_ring = key_ring
         self._connect = connect
-        self._session: Session | None = None
-        self._session_server: object = None
+        self._sessions: dict[int, tuple[Server, Session]] = {}
+
+    def expect(self) -> None:
+        """Say that there is something to claim, so that the next round need not look first."""
+        self._expecting = True
 
     def round(self) -> float:
         """Deliver one slice of what is due; return the seconds until the next round."""
@@ -90,46 +101,60 @@ class Delivery:
         if not settings.configured or not settings.polling_enabled or stored.unreadable:
             self.hang_up()
             return tick
-        due = self.outbox.next_due()
+        expecting, self._expecting = self._expecting, False
+        due = 0.0 if expecting else self.outbox.next_due()
         if due is None or due > 0:
-            self._hang_up_if_idle()
-            return tick if due is None else min(tick, due)
+            return min(tick, self._idle(), tick if due is None else due)
         claim = self.outbox.claim(
-            limit=SLICE,
+            limit=SLICE * self.connections,
             batch=settings.batch_size,
             interval=settings.poll_interval,
             send_attempts=settings.send_attempts,
             park_unknown=self.park_unknown,
         )
         if isinstance(claim, Nothing):
-            return tick if claim.wait is None else min(tick, claim.wait)
-        Courier(self, claim, settings).run()
+            wait = tick if claim.wait is None else claim.wait
+            return 0.0 if expecting and claim.reason == "empty" else min(tick, wait)
+        Crew(self, claim, settings).run()
+        self._expecting = True
         return 0.0
 
-    def session(self, settings: Settings) -> Session:
+    def session(self, number: int, settings: Settings) -> Session:
         """Return a connection that is ready, the present one if it still may be used.
+
+        Args:
+            number: which of the sender's connections; each belongs to one thread at a time.
+            settings: where to.
 
         Raises:
             DeliveryError: no connection can be made.
         """
         server = settings.server()
-        kept = self._session
-        if kept is not None and server == self._session_server and _is_good(kept):
-            return kept
-        self.hang_up()
-        self._session, self._session_server = self._connect(settings), server
-        return self._session
+        if (kept := self._sessions.get(number)) is not None:
+            if kept[0] == server and _is_good(kept[1]):
+                return kept[1]
+            self._sessions.pop(number)
+            kept[1].close()
+        session = self._connect(settings)
+        self._sessions[number] = (server, session)
+        return session
 
-    @property
-    def connection_is_fresh(self) -> bool:
-        """Whether no mail has gone over the present connection yet."""
-        return self._session is None or self._session.sent == 0
+    def is_fresh(self, number: int) -> bool:
+        """Whether no mail has gone over that connection yet."""
+        kept = self._sessions.get(number)
+        return kept is None or kept[1].sent == 0
+
+    def cut(self, number: int) -> None:
+        """Close one connection without a word."""
+        kept = self._sessions.pop(number, None)
+        if kept is not None:
+            kept[1].abort()
+            kept[1].close()
 
     def hang_up(self) -> None:
-        """Close the connection, if there is one."""
-        if self._session is not None:
-            self._session.close()
-        self._session = None
+        """Close all connections."""
+        while self._sessions:
+            self._sessions.popitem()[1][1].close()
 
     def contents(self, messages: Sequence[Claimed]) -> dict[int, bytes]:
         """Return the decrypted bytes of ``messages``; one that cannot be decrypted is left out."""
@@ -142,16 +167,24 @@ class Delivery:
                 log.error("message %s: %s", names[number], error)
         return plain
 
-    def _hang_up_if_idle(self) -> None:
-        if self._session is not None and _idle(self._session) >= CONNECTION_IDLE:
-            self.hang_up()
+    def _idle(self) -> float:
+        """Close connections that were idle for long; return when the next one will have been."""
+        left = [CONNECTION_IDLE]
+        for number, (_, session) in list(self._sessions.items()):
+            remaining = CONNECTION_IDLE - _idle_for(session)
+            if remaining <= 0:
+                self._sessions.pop(number)
+                session.close()
+            else:
+                left.append(remaining)
+        return min(left)
 
 
 def _is_good(session: Session) -> bool:
     """Providers cut a connection after some hundred mails or a minute; ours ends before."""
-    young = session.sent < CONNECTION_MAILS and _idle(session) < CONNECTION_IDLE
+    young = session.sent < CONNECTION_MAILS and _idle_for(session) < CONNECTION_IDLE
     return session.usable and young
 
 
-def _idle(session: Session) -> float:
-    return float(time.monotonic() - session.last_used)
+def _idle_for(session: Session) -> float:
+    return time.monotonic() - session.last_used

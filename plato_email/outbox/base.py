@@ -37,6 +37,8 @@ class OutboxPart:
 
     def _delete_rows(self, connection: Connection, ids: Sequence[int], state: State) -> int:
         """Delete messages that are still in ``state``, with all that hangs on them."""
+        if not ids:
+            return 0
         tables = self._tables
         gone = connection.execute(
             delete(tables.message).where(

@@ -48,7 +48,7 @@ class Keeping(OutboxPart):
             old = [row for row in rows if KeyRing.key_id(row.data) != ring.primary.id]
             moved = [(row, data) for row in old if (data := _opened(ring, row)) is not None]
             if moved:
-                self._database.write(partial(self._store, ring=ring, moved=moved))
+                self._database.write(partial(self._replace, ring=ring, moved=moved))
             yield len(rows) - len(old) + len(moved), len(old) - len(moved)
 
     def _heads(self, connection: Connection, last: int) -> Sequence[Any]:
@@ -68,7 +68,7 @@ class Keeping(OutboxPart):
         )
         return connection.execute(query).all()
 
-    def _store(
+    def _replace(
         self, connection: Connection, ring: KeyRing, moved: Sequence[tuple[Any, bytes]]
     ) -> None:
         content = self._tables.content

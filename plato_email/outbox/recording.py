@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from ..tables import State
 from .base import OutboxPart
@@ -15,7 +15,7 @@ from .claiming import GATE, LEASE
 from .values import REPLY_LENGTH, Claimed, Result, Slice
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Update
 
     from ..errors import DeliveryError
 
@@ -40,45 +40,46 @@ class Recording(OutboxPart):
         )
 
     def advance(
-        self,
-        held: Slice,
-        *,
-        done: Sequence[Result] = (),
-        begin: Claimed | None = None,
-        rest: Sequence[Claimed] = (),
-    ) -> bool:
-        """Record what is done and begin the next, in one short transaction.
+        self, held: Slice, *, done: Sequence[Result] = (), begin: Sequence[Claimed] = ()
+    ) -> frozenset[int]:
+        """Record what is done and begin what comes next, in one short transaction.
 
-        The begun message is marked *sending* and its attempt is counted before a byte of it
+        A begun message is marked *sending* and its attempt is counted before a byte of it
         leaves, so that after a crash it is known to be in doubt, and the others known not to be.
 
         Args:
             held: the slice whose token guards every statement.
             done: results to record.
-            begin: the message to begin.
-            rest: messages that are still to come; their lease is renewed.
+            begin: messages to begin, one of each connection.
 
         Returns:
-            Whether ``begin`` may be sent: false when the lease was lost to another sender.
+            The ids of ``begin`` that may be sent; the others were lost to another sender.
         """
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> frozenset[int]:
             now = self._clock.now()
-            for result in done:
-                self._record(connection, held.token, result, now)
-            self._renew(connection, held.token, rest, now)
-            return begin is None or self._begin(connection, held.token, begin, now)
+            if done:
+                self._record(connection, held.token, done, now)
+            return self._begin(connection, held.token, begin, now) if begin else frozenset()
 
         return self._database.write(work, patience=PATIENCE if done else 30.0)
 
-    def renew(self, held: Slice, messages: Sequence[Claimed]) -> bool:
-        """Extend the lease; false when it was lost for one of ``messages``."""
+    def renew(self, held: Slice) -> None:
+        """Extend the lease of every message of the slice that is not concluded yet."""
+        message = self._tables.message
 
-        def work(connection: Connection) -> bool:
-            now = self._clock.now()
-            return self._renew(connection, held.token, messages, now) == len(messages)
+        def work(connection: Connection) -> None:
+            connection.execute(
+                update(message)
+                .where(
+                    message.c.id.in_([each.id for each in held.messages]),
+                    message.c.lease_token == held.token,
+                    message.c.state.in_([State.CLAIMED.value, State.SENDING.value]),
+                )
+                .values(lease_until=self._clock.now() + timedelta(seconds=LEASE))
+            )
 
-        return self._database.write(work, patience=LEASE / 3)
+        self._database.write(work, patience=LEASE / 3)
 
     def release(self, held: Slice, messages: Sequence[Claimed]) -> None:
         """Give back messages that were not begun, and their share of the rate."""
@@ -144,12 +145,15 @@ class Recording(OutboxPart):
 
         self._database.write(work)
 
-    def _begin(self, connection: Connection, token: str, begin: Claimed, now: datetime) -> bool:
+    def _begin(
+        self, connection: Connection, token: str, begin: Sequence[Claimed], now: datetime
+    ) -> frozenset[int]:
         message = self._tables.message
+        ids = [each.id for each in begin]
         begun = connection.execute(
             update(message)
             .where(
-                message.c.id == begin.id,
+                message.c.id.in_(ids),
                 message.c.lease_token == token,
                 message.c.state == State.CLAIMED.value,
                 message.c.lease_until > now,
@@ -160,80 +164,88 @@ class Recording(OutboxPart):
                 lease_until=now + timedelta(seconds=LEASE),
             )
         )
-        return begun.rowcount == 1
+        if begun.rowcount == len(ids):
+            return frozenset(ids)
+        return self._ours(connection, token, ids, [State.SENDING])
 
-    def _renew(
-        self, connection: Connection, token: str, messages: Sequence[Claimed], now: datetime
-    ) -> int:
-        if not messages:
-            return 0
+    def _ours(
+        self, connection: Connection, token: str, ids: Sequence[int], states: Sequence[State]
+    ) -> frozenset[int]:
+        """Lock and return those of ``ids`` that still carry our token."""
         message = self._tables.message
-        return connection.execute(
-            update(message)
-            .where(
-                message.c.id.in_([each.id for each in messages]),
-                message.c.lease_token == token,
-                message.c.state.in_([State.CLAIMED.value, State.SENDING.value]),
-            )
-            .values(lease_until=now + timedelta(seconds=LEASE))
-        ).rowcount
+        query = select(message.c.id).where(
+            message.c.id.in_(ids),
+            message.c.lease_token == token,
+            message.c.state.in_([state.value for state in states]),
+        )
+        return frozenset(connection.execute(query.with_for_update()).scalars())
 
-    def _record(self, connection: Connection, token: str, result: Result, now: datetime) -> None:
-        message = self._tables.message
+    def _record(
+        self, connection: Connection, token: str, done: Sequence[Result], now: datetime
+    ) -> None:
         # A message reaped as unknown but not yet claimed again still has our token: the truth
         # that this sender knows wins over the doubt.
-        mine = (
-            message.c.id == result.message.id,
-            message.c.lease_token == token,
-            message.c.state.in_([State.SENDING.value, State.CLAIMED.value, State.QUEUED.value]),
-        )
-        changed = connection.execute(
-            update(message).where(*mine).values(**self._outcome(result, now))
-        ).rowcount
-        self._note_attempt(connection, result)
-        if not changed:
-            log.warning(
-                "message %s: another sender took it over; outcome %s at %s not stored",
-                *(result.message.message_id, result.outcome, result.stage),
-            )
-            return
-        self._note_recipients(connection, result, now)
-        self._drop_content(connection, result)
+        ids = [result.message.id for result in done]
+        open_states = (State.SENDING, State.CLAIMED, State.QUEUED)
+        ours = self._ours(connection, token, ids, open_states)
+        mine = [result for result in done if result.message.id in ours]
+        for result in done:
+            if result.message.id not in ours:
+                log.warning(
+                    "message %s: another sender took it over; outcome %s at %s not stored",
+                    *(result.message.message_id, result.outcome, result.stage),
+                )
+        self._store(connection, mine, now)
+        self._note_attempts(connection, done)
+        for result in mine:
+            if result.refused or result.message.answered:
+                self._note_recipients(connection, result, now)
+        self._drop_contents(connection, mine)
 
-    def _outcome(self, result: Result, now: datetime) -> dict[str, Any]:
+    def _store(self, connection: Connection, done: Sequence[Result], now: datetime) -> None:
+        finished = [_bound(each) | {"b_at": now} for each in done if each.state in FINISHED]
+        again = [
+            _bound(each) | {"b_at": now + timedelta(seconds=each.retry_in)}
+            for each in done
+            if each.state not in FINISHED
+        ]
+        if finished:
+            connection.execute(self._concluding("finished_at"), finished)
+        if again:
+            connection.execute(self._concluding("available_at"), again)
+
+    def _concluding(self, moment: str) -> Update:
+        """The UPDATE that ends a try; ``moment`` is the column that gets its time."""
         message = self._tables.message
-        values: dict[str, Any] = {
-            "state": result.state.value,
+        values = {
+            "state": bindparam("b_state"),
             "lease_until": None,
             "lease_token": None,
-            **_said(result.stage, result.code, result.enhanced, result.reply),
+            "attempts": message.c.attempts + bindparam("b_charge"),
+            "unknowns": message.c.unknowns + bindparam("b_unknown"),
+            moment: bindparam("b_at"),
+            **{name: bindparam(f"b_{name}") for name in ("stage", "code", "enhanced", "reply")},
         }
-        if result.state in FINISHED:
-            values["finished_at"] = now
-        else:
-            values["available_at"] = now + timedelta(seconds=result.retry_in)
-        if not result.charged:
-            values["attempts"] = message.c.attempts - 1
-        if result.unknown:
-            values["unknowns"] = message.c.unknowns + 1
-        return values
+        return update(message).where(message.c.id == bindparam("b_id")).values(values)
 
-    def _note_attempt(self, connection: Connection, result: Result) -> None:
+    def _note_attempts(self, connection: Connection, done: Sequence[Result]) -> None:
         connection.execute(
-            insert(self._tables.attempt).values(
-                message_id=result.message.id,
-                at=result.started_at,
-                milliseconds=result.milliseconds,
-                process=self._process,
-                outcome=result.outcome,
-                **_said(result.stage, result.code, result.enhanced, result.reply),
-            )
+            insert(self._tables.attempt),
+            [
+                {
+                    "message_id": result.message.id,
+                    "at": result.started_at,
+                    "milliseconds": result.milliseconds,
+                    "process": self._process,
+                    "outcome": result.outcome,
+                    **_said(result.stage, result.code, result.enhanced, result.reply),
+                }
+                for result in done
+            ],
         )
 
     def _note_recipients(self, connection: Connection, result: Result, now: datetime) -> None:
         """Keep a row for each recipient only where the server treated them differently."""
-        if not result.refused and not result.message.answered:
-            return
         recipient = self._tables.recipient
         rows = [*_accepted_rows(result), *_refused_rows(result)]
         if not rows:
@@ -249,19 +261,31 @@ class Recording(OutboxPart):
             [{**row, "message_id": result.message.id, "at": now} for row in rows],
         )
 
-    def _drop_content(self, connection: Connection, result: Result) -> None:
-        if result.state is State.FAILED and not self._keep_failed:
-            self._delete_rows(connection, [result.message.id], result.state)
-            return
-        partly = bool(result.refused) and self._keep_failed
-        kept = {
-            State.SENT: self._keep_sent_bodies or partly,
-            State.FAILED: True,
-            State.QUEUED: True,
-        }.get(result.state, False)
-        if not kept:
-            content = self._tables.content
-            connection.execute(delete(content).where(content.c.message_id == result.message.id))
+    def _drop_contents(self, connection: Connection, done: Sequence[Result]) -> None:
+        content = self._tables.content
+        ids = [result.message.id for result in done if not self._keeps(result)]
+        if ids:
+            connection.execute(delete(content).where(content.c.message_id.in_(ids)))
+        if not self._keep_failed:
+            failed = [result.message.id for result in done if result.state is State.FAILED]
+            self._delete_rows(connection, failed, State.FAILED)
+
+    def _keeps(self, result: Result) -> bool:
+        """Whether the bytes of a message are needed, or kept, after this result."""
+        if result.state is State.SENT:
+            return self._keep_sent_bodies or (bool(result.refused) and self._keep_failed)
+        return result.state in (State.QUEUED, State.FAILED)
+
+
+def _bound(result: Result) -> dict[str, Any]:
+    said = _said(result.stage, result.code, result.enhanced, result.reply)
+    return {
+        "b_id": result.message.id,
+        "b_state": result.state.value,
+        "b_charge": int(result.charged) - int(result.begun),
+        "b_unknown": int(result.unknown),
+        **{f"b_{name}": value for name, value in said.items()},
+    }
 
 
 def _said(stage: str, code: int | None, enhanced: str, reply: str) -> dict[str, Any]:

@@ -93,6 +93,8 @@ class Result:
     reply: str = ""
     charged: bool = True
     """Whether the try counts as one of the message's Send Attempts."""
+    begun: bool = True
+    """Whether `Outbox.advance` has begun the message, and so has counted the try already."""
     unknown: bool = False
     retry_in: float = 0.0
     """Seconds until the next try, where state is QUEUED."""

@@ -169,7 +169,7 @@ class TestClaim:
         """A sender that died while sending leaves the message in doubt, to be tried later."""
         number = host.send()
         first = held(host)
-        assert host.site.outbox.advance(first, begin=first.messages[0])
+        assert host.site.outbox.advance(first, begin=first.messages[:1])
         age_leases(host)
         assert isinstance(claim(host), Nothing)
         row = host.site.outbox.message(number)
@@ -180,7 +180,7 @@ class TestClaim:
         """A sender that was only slow still records its success while nobody else has begun."""
         number = host.send()
         first = held(host)
-        host.site.outbox.advance(first, begin=first.messages[0])
+        host.site.outbox.advance(first, begin=first.messages[:1])
         age_leases(host)
         claim(host)
         host.site.outbox.advance(first, done=[result(first.messages[0])])
@@ -192,8 +192,8 @@ class TestClaim:
         first = held(host)
         age_leases(host)
         second = held(host)
-        assert not host.site.outbox.advance(first, begin=first.messages[0])
-        assert host.site.outbox.advance(second, begin=second.messages[0])
+        assert not host.site.outbox.advance(first, begin=first.messages[:1])
+        assert host.site.outbox.advance(second, begin=second.messages[:1])
 
     def test_stale_result_never_overwrites_a_newer_claim(self, host: Host) -> None:
         """The result of a sender that lost its lease does not touch the new holder's row."""
@@ -208,7 +208,7 @@ class TestClaim:
         """A purged message's id is not given to a new one."""
         first = host.send()
         slice_ = held(host)
-        host.site.outbox.advance(slice_, begin=slice_.messages[0])
+        host.site.outbox.advance(slice_, begin=slice_.messages[:1])
         host.site.outbox.advance(slice_, done=[result(slice_.messages[0])])
         assert sum(host.site.outbox.purge(State.SENT, timedelta(seconds=-1))) == 1
         assert host.send() > first
@@ -220,7 +220,7 @@ class TestRecord:
     def begin(self, host: Host, **fields: object) -> tuple[Slice, Claimed]:
         host.send(**fields)
         slice_ = held(host)
-        assert host.site.outbox.advance(slice_, begin=slice_.messages[0])
+        assert host.site.outbox.advance(slice_, begin=slice_.messages[:1])
         return slice_, slice_.messages[0]
 
     def test_sent_drops_the_content(self, host: Host) -> None:

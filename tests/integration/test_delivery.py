@@ -11,7 +11,14 @@ from sqlalchemy import update
 from plato_email import message_deferred, message_failed, message_sending, message_sent
 from plato_email.delivery import backoff
 from tests.support.sites import Host
-from tests.support.smtp_servers import Catcher, Conversation, ScriptedServer, drop, last
+from tests.support.smtp_servers import (
+    Catcher,
+    Conversation,
+    Reply,
+    ScriptedServer,
+    drop,
+    last,
+)
 
 
 def attempts(host: Host) -> dict[int, int]:
@@ -47,12 +54,12 @@ def test_queued_mail_is_delivered_once(sending: Host, catcher: Catcher) -> None:
     assert len(catcher.mails) == 1
 
 
-def test_one_connection_for_a_batch(sending: Host, catcher: Catcher) -> None:
-    """Fifty mails in three slices go over one connection."""
+def test_a_batch_goes_over_the_configured_connections(sending: Host, catcher: Catcher) -> None:
+    """Fifty mails go over two connections, PLATO_EMAIL_CONNECTIONS, each used again and again."""
     for _ in range(50):
         sending.send()
     sending.rounds()
-    assert (len(catcher.mails), catcher.connections) == (50, 1)
+    assert (len(catcher.mails), catcher.connections) == (50, 2)
 
 
 def test_at_most_batch_size_in_an_interval(sending: Host, catcher: Catcher) -> None:
@@ -265,10 +272,10 @@ def test_signals_tell_each_outcome(host: Host) -> None:
             message_failed.connected_to(hears[2], host.app),
         ):
             host.rounds()
-    assert told == [
-        ("sent", "fine@example.com"),
+    assert sorted(told) == [
         ("deferred", "later@example.com"),
         ("failed", "never@example.com"),
+        ("sent", "fine@example.com"),
     ]
     assert sorted(host.states().values()) == ["cancelled", "failed", "queued", "sent"]
 
@@ -304,6 +311,41 @@ def test_lost_key_fails_only_the_message(sending: Host, catcher: Catcher) -> Non
     row = sending.site.outbox.message(lost)
     assert row is not None
     assert "cannot be decrypted" in row.reply
+
+
+def test_next_mail_is_offered_behind_the_final_dot(host: Host) -> None:
+    """With PIPELINING a mail's commands arrive with the end of the mail before."""
+    with ScriptedServer(offers=["PIPELINING"]) as server:
+        host.configure(server.port)
+        ids = [host.send(subject=f"Number {n}") for n in range(9)]
+        host.rounds()
+        received = server.received
+        mails = [mail for each in server.conversations for mail in each.mails]
+    assert host.states() == dict.fromkeys(ids, "sent")
+    assert len(mails) == 9
+    assert received.count(b"\r\n.\r\nMAIL FROM:") == 9 - len(server.conversations)
+
+
+def test_refusals_in_the_middle_of_a_pipeline(host: Host) -> None:
+    """A refused mail between good ones costs them nothing, wherever it was refused."""
+    finals: list[Reply] = ["250 ok", "554 5.7.1 no", "250 ok"]
+    recipients: list[Reply] = ["250 ok", "250 ok", "550 5.1.1 no", "250 ok"]
+    script: dict[str, Reply | list[Reply]] = {".": finals, "RCPT": recipients}
+    with ScriptedServer(script, offers=["PIPELINING"]) as server:
+        host.configure(server.port)
+        ids = [host.send() for _ in range(6)]
+        worker = host.site.make_worker()
+        worker.delivery.connections = 1
+        worker.delivery.round()
+        worker.delivery.hang_up()
+    assert [host.states()[number] for number in ids] == [
+        "sent",
+        "failed",
+        "failed",
+        "sent",
+        "sent",
+        "sent",
+    ]
 
 
 def test_backoff_grows_and_is_bounded() -> None:

@@ -1,0 +1,125 @@
+"""The crew: one claimed slice, shared by as many couriers as there are connections."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..errors import DeliveryError, Verdict
+from .courier import Courier
+from .heartbeat import Heartbeat
+from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from ..outbox import Claimed, Slice
+    from ..settings import Settings
+    from .rounds import Delivery
+
+log = logging.getLogger("plato_email")
+
+PREFETCH_BYTES = 8 * 1024 * 1024
+MAILS_WORTH_A_CONNECTION = 3
+PAUSES = {
+    Verdict.SERVER: (15.0, 900.0),
+    Verdict.SETUP: (60.0, 3600.0),
+    Verdict.QUOTA: (3600.0, 14400.0),
+}
+"""First and longest wait of all senders, in seconds, by whose fault it is."""
+
+
+class Crew:
+    """Delivers one slice; whatever happens, gives back what was not begun."""
+
+    def __init__(self, delivery: Delivery, held: Slice, settings: Settings) -> None:
+        self.delivery = delivery
+        self.settings = settings
+        self.ledger = Ledger(delivery.outbox, held)
+        self.fault: DeliveryError | None = None
+        """What stops all mail, once a courier has met it."""
+        self._held = held
+        self._waiting = deque(held.messages)
+        self._returned: list[Claimed] = []
+        self._contents: dict[int, bytes] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further message should be taken."""
+        return self.fault is not None or self.delivery.stopping.is_set()
+
+    def run(self) -> None:
+        """Deliver the slice; if the server is at fault, close the gate for every sender."""
+        try:
+            with Heartbeat(self.delivery.outbox, self._held):
+                self._carry()
+        finally:
+            self.delivery.outbox.release(self._held, [*self._waiting, *self._returned])
+        if self.fault is not None:
+            self.delivery.hang_up()
+            self.delivery.outbox.close_gate(self.fault, *PAUSES[self.fault.verdict])
+            log.warning("no mail can be sent, all senders wait: %s", self.fault)
+        elif self._held.probe:
+            self.delivery.outbox.open_gate()
+
+    def take(self) -> Claimed | None:
+        """Take the next message, unless the work is over."""
+        if self.stopping:
+            return None
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def give_back(self, message: Claimed) -> None:
+        """Return a message that was taken and not begun."""
+        self._returned.append(message)
+
+    def content(self, message: Claimed) -> bytes | None:
+        """Return the bytes of a message; read together with those of the next ones."""
+        with self._lock:
+            if message.id not in self._contents:
+                self._contents |= self.delivery.contents(self._next_contents(message))
+            return self._contents.pop(message.id, None)
+
+    def stop_all(self, fault: DeliveryError) -> None:
+        """Let every courier end after the message in hand."""
+        self.fault = self.fault or fault
+
+    def _carry(self) -> None:
+        wanted = -(-len(self._held.messages) // MAILS_WORTH_A_CONNECTION)
+        first, *others = [
+            Courier(self, number)
+            for number in range(max(1, min(self.delivery.connections, wanted)))
+        ]
+        threads = [
+            threading.Thread(target=self._run, args=[each], name="plato-email-courier", daemon=True)
+            for each in others
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            first.run()
+        finally:
+            for thread in threads:
+                thread.join()
+
+    def _run(self, courier: Courier) -> None:
+        """Run a courier beside the first; the lease frees what it leaves behind."""
+        try:
+            with self.delivery.in_context():
+                courier.run()
+        except Exception:
+            log.exception("a courier failed; the others go on")
+
+    def _next_contents(self, message: Claimed) -> list[Claimed]:
+        """Return the messages whose bytes are read together: as many as fit in memory well."""
+        chosen, size = [message], message.size
+        for following in tuple(self._waiting):
+            size += following.size
+            if size > PREFETCH_BYTES:
+                break
+            if following.id not in self._contents:
+                chosen.append(following)
+        return chosen
