@@ -139,9 +139,12 @@ class Site:
         """Return where mail is handed in with ``settings``."""
         return settings.server(self.config["CA_FILE"] or None, self.config["EHLO_NAME"] or None)
 
-    def test(self, settings: Settings, recipient: str) -> TestReport:
-        """Send a test mail; see `plato_email.trial.run_trial`."""
-        report = run_trial(settings, self.server(settings), recipient, site=self.app.name)
+    def test(self, settings: Settings, recipient: str, *, origin: str = "") -> TestReport:
+        """Send a test mail; ``origin`` says in it where it was asked for.
+
+        See `plato_email.trial.run_trial`.
+        """
+        report = run_trial(settings, self.server(settings), recipient, origin=origin)
         title = "" if report.diagnosis is None else report.diagnosis.title
         self.database.write(
             lambda connection: self.settings_store.record_test(
@@ -217,6 +220,7 @@ class Site:
 
     def _make_poller(self) -> Poller:
         worker: list[Worker] = []
+        missing: list[bool] = []
 
         def work() -> float:
             with self.app.app_context():
@@ -227,8 +231,12 @@ class Site:
                 except DBAPIError as error:
                     if not tables_are_missing(error):
                         raise
-                    log.warning(MISSING_TABLES)
-                    return TICK
+                    if missing:
+                        log.warning(MISSING_TABLES)
+                        return TICK
+                    # The app's factory may be about to make them.
+                    missing.append(True)
+                    return 2.0
 
         def finish() -> None:
             if worker:

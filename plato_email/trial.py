@@ -41,7 +41,7 @@ def run_trial(
     server: Server,
     recipient: str,
     *,
-    site: str = "",
+    origin: str = "",
     deadline: float = DEADLINE,
 ) -> TestReport:
     """Send a test mail with ``settings``, saved or not; never raises for what SMTP does.
@@ -50,13 +50,13 @@ def run_trial(
         settings: whose default sender the mail is from.
         server: where to send it.
         recipient: one address.
-        site: the name of the site, for the text.
+        origin: where it was asked for, for the text.
         deadline: seconds in all.
 
     Raises:
         MessageError: the sender or the recipient is no address.
     """
-    composed = compose(_test_message(settings, recipient, site))
+    composed = compose(_test_message(settings, recipient, origin))
     steps: list[Step] = []
     receipt, error = None, None
     since = time.monotonic()
@@ -81,14 +81,14 @@ def run_trial(
     )
 
 
-def _test_message(settings: Settings, recipient: str, site: str) -> Message:
-    place = f"the Email Settings of {site}" if site else "the Email Settings page"
+def _test_message(settings: Settings, recipient: str, origin: str) -> Message:
     return Message(
-        subject="Test email" + (f" from {site}" if site else ""),
+        subject="Test email" + (f" from {origin}" if origin else ""),
         recipients=[recipient],
         sender=settings.default_sender,
         body=(
-            f"This is a test email, sent from {place}.\n\n"
-            "If you can read it, outgoing email works.\n"
+            "This is a test email"
+            + (f", asked for at {origin}" if origin else "")
+            + ".\n\nIf you can read it, outgoing email works.\n"
         ),
     )

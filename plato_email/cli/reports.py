@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,7 +74,8 @@ def test(recipient: str | None, as_json: bool) -> None:
             f"The stored {' and '.join(sorted(stored.unreadable))} cannot be decrypted. "
             "Enter it again in Email Settings."
         )
-    report = plato.test(stored.settings, recipient or stored.settings.sender_address)
+    to = recipient or stored.settings.sender_address
+    report = plato.test(stored.settings, to, origin=socket.gethostname())
     if as_json:
         print_json(_report_json(report))
     else:

@@ -149,7 +149,7 @@ def _message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
         message_id=row.message_id,
         sender=row.sender,
         recipients=load_recipients(row.recipients),
-        subject=row.subject,
+        subject="" if row.sensitive else row.subject,
         size=row.size,
         attachments=row.attachments,
         sensitive=bool(row.sensitive),

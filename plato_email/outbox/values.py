@@ -144,7 +144,7 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message as a list shows it: no body."""
+    """A message as a list shows it: no body, and no subject where it is sensitive."""
 
     id: int
     state: str

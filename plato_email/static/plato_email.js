@@ -20,6 +20,7 @@
   // page): it must not be put into the page, nor may it cost anybody what was typed.
   document.addEventListener("htmx:before:swap", (event) => {
     const { response } = event.detail.ctx;
+    if (!asker(event)?.closest(".plato-email")) return;
     if (!response || response.headers.has("X-Plato-Email")) return;
     event.preventDefault();
     tellUnanswered(event, true);

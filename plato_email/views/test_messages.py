@@ -60,7 +60,7 @@ def create() -> ResponseReturnValue:
     if problems:
         return _answer(form, 422, is_test=True)
     try:
-        report = current_site().test(cleaned.settings, recipient)
+        report = current_site().test(cleaned.settings, recipient, origin=request.host)
     except MessageError as error:
         field = "default_sender" if error.field == "sender" else "recipient"
         return _answer(form.saying({field: error.problem}), 422, is_test=True)
@@ -74,16 +74,20 @@ def create() -> ResponseReturnValue:
 
 
 def stage_lines(steps: Sequence[Step]) -> list[StageLine]:
-    """Return one line a stage: those taken in the order they were taken, then the others."""
+    """Return one line a stage in the order of a session; what was not taken is skipped."""
     taken: dict[str, StageLine] = {}
     for step in steps:
         verdict = "ok" if step.ok else "failed"
         before = taken.get(step.stage)
         spent = step.milliseconds + ((before and before.milliseconds) or 0)
         taken[step.stage] = StageLine(step.stage, LABELS[step.stage], verdict, step.detail, spent)
-    why = "not reached" if any(line.verdict == "failed" for line in taken.values()) else "not used"
-    skipped = [StageLine(each, LABELS[each], "skipped", why) for each in Stage if each not in taken]
-    return [*taken.values(), *skipped]
+    failed = [line.stage for line in taken.values() if line.verdict == "failed"]
+    lines = []
+    for each in Stage:
+        reached = not failed or list(Stage).index(each) < list(Stage).index(Stage(failed[0]))
+        skipped = StageLine(each, LABELS[each], "skipped", "not used" if reached else "not reached")
+        lines.append(taken.get(each, skipped))
+    return lines
 
 
 def _answer(form: SettingsForm, code: int = 200, **context: object) -> Response:

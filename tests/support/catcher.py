@@ -106,7 +106,8 @@ class Catcher:
         await self._stopping.wait()
         server.close()
         for transport in list(self._transports):
-            transport.abort()  # type: ignore[attr-defined]
+            # Some releases of Python 3.11 have no abort() on a transport that speaks TLS.
+            getattr(transport, "abort", transport.close)()
         async with asyncio.timeout(2):
             while self._transports:
                 await asyncio.sleep(0)

@@ -79,3 +79,12 @@ def test_unknown_message_is_404_in_our_words(admin: Admin) -> None:
     answer = admin.get("/messages/4711")
     assert answer.status_code == 404
     assert "No message 4711" in answer.text
+
+
+def test_sensitive_message_shows_no_subject(admin: Admin, host: Host) -> None:
+    """Neither the list nor the page of a sensitive message says what it is about."""
+    number = host.send(subject="Your code is 123456", sensitive=True)
+    assert "123456" not in admin.get("/messages").text
+    page = admin.get(f"/messages/{number}").text
+    assert "123456" not in page
+    assert "(sensitive)" in page
