@@ -54,7 +54,7 @@ class Watched(Host):
 
     def begin(self) -> tuple[Slice, Claimed]:
         held = self.claim()
-        assert self.site.outbox.advance(held, begin=held.messages[0])
+        assert self.site.outbox.advance(held, begin=held.messages)
         return held, held.messages[0]
 
     def lapse(self) -> None:
@@ -85,7 +85,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 
 
 def _over_smtp(host: Watched) -> None:
-    """Sent, refused and queued again, put off until given up, expired, vetoed."""
+    """Sent, refused and queued again, put off until given up, partly sent, expired, vetoed."""
     refusals = {"bad@example.com": "550 5.1.1 nobody", "busy@example.com": "451 4.3.2 later"}
     with Catcher(refusals=refusals) as server:
         host.configure(server.port, send_attempts=2)
@@ -96,6 +96,9 @@ def _over_smtp(host: Watched) -> None:
         host.rounds()
         assert host.site.outbox.retry(bad)
         host.rounds()
+        host.send(recipients=["busy@example.com", "well@example.com"])
+        host.rounds()
+        server.refusals = {"busy@example.com": "550 5.1.1 gone"}
         host.due()
         host.rounds()
 
@@ -103,6 +106,16 @@ def _over_smtp(host: Watched) -> None:
             return False
 
         with message_sending.connected_to(veto):
+            host.send()
+            host.rounds()
+
+
+def _refused_at_the_dot(host: Watched) -> None:
+    """The server says no once it has the whole message: for now, and for good."""
+    for answer in ("451 4.3.0 not now", "554 5.7.1 not ever"):
+        with Catcher(final=answer) as server:
+            host.configure(server.port, send_attempts=2)
+            host.due()
             host.send()
             host.rounds()
 
@@ -140,6 +153,7 @@ def test_the_states_are_those_of_the_table() -> None:
 def test_the_arrows_are_what_the_code_does(watched: Watched) -> None:
     """Deliveries, refusals, vetoes, dying senders and retention take exactly the drawn ways."""
     _over_smtp(watched)
+    _refused_at_the_dot(watched)
     _with_dying_senders(watched)
     _purged(watched)
     assert watched.seen() == drawn()

@@ -108,6 +108,14 @@ def test_the_api_page_names_everything_public() -> None:
     assert [each for each in wanted if not re.search(rf"\b{re.escape(each)}\b", text)] == []
 
 
+def test_the_actions_are_those_that_are_asked_for() -> None:
+    """The README's table says of each action whether a page asks for it."""
+    rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", read("README.md"), re.MULTILINE)
+    asked = {action.strip("`") for action, what in rows if not what.startswith("nothing yet")}
+    assert {route.action for route in ROUTES} <= asked
+    assert not {"view_body", "manage_queue"} & {route.action for route in ROUTES}
+
+
 def test_the_errors_are_a_tree() -> None:
     """The tree of errors on the API page is the one in the code."""
     tree = next(each for each in blocks(read("docs/reference/api.md"), "") if "├" in each)
