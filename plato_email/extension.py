@@ -14,7 +14,7 @@ from .cli import email_commands
 from .database import MISSING_TABLES, tables_are_missing
 from .errors import ConfigurationError
 from .message import Composed, Message, compose
-from .outbox import QueuedMessage, enqueue
+from .outbox import QueuedMessage
 from .site import Site
 from .smtp import Session
 from .transactions import Pending, warn_of_forgotten
@@ -114,9 +114,9 @@ class PlatoEmail:
         joined = session or site.db.session
         real: DatabaseSession = joined() if callable(joined) else joined
         try:
-            connection = real.connection(bind_arguments={"clause": site.tables.message.insert()})
+            connection = real.connection(bind_arguments={"clause": site.tables.message})
             composed = _composed(site, connection, message, fields)
-            queued = enqueue(connection, site.tables, composed, site.key_ring())
+            queued = site.outbox.enqueue(connection, composed, site.key_ring())
         except (OperationalError, ProgrammingError) as error:
             if tables_are_missing(error):
                 raise ConfigurationError(MISSING_TABLES) from error

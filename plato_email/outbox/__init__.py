@@ -1,13 +1,13 @@
 """The outbox: every statement on messages.
 
-`enqueue` runs in the host's transaction. Everything else is a short transaction of its own on the
-senders' private engine, and none is open while SMTP talks.
+`Outbox.enqueue` runs in the host's transaction. Everything else is a short transaction of its own on
+the senders' private engine, and none is open while SMTP talks.
 """
 
 from __future__ import annotations
 
 from .claiming import LEASE, Claiming
-from .enqueue import CONTENT, enqueue
+from .enqueue import CONTENT, Enqueuing
 from .keeping import Keeping
 from .reading import Reading
 from .recording import Recording
@@ -27,7 +27,7 @@ from .values import (
 )
 
 
-class Outbox(Claiming, Recording, Reading, Upkeep, Keeping):
+class Outbox(Enqueuing, Claiming, Recording, Reading, Upkeep, Keeping):
     """The queue of one site. Safe to share between threads; nothing is kept in memory."""
 
 
@@ -46,5 +46,4 @@ __all__ = [
     "Result",
     "Slice",
     "Statistics",
-    "enqueue",
 ]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 
+from .statements import Statements
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ class OutboxPart:
     ) -> None:
         self._database = database
         self._tables = tables
+        self._sql = Statements(tables)
         self._clock = clock
         self._process = process
         self._keep_sent_bodies = keep_sent_bodies

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal_column, select, union_all, update
+from sqlalchemy import delete, insert, select, update
 
 from ..tables import State
 from .base import OutboxPart
+from .statements import GATE, PRIORITIES
 from .values import Claimed, Nothing, Slice, load_recipients
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ LEASE = 60.0
 UNKNOWN_RETRY = 60.0
 """Seconds that a message waits whose sender died while it was being sent."""
 
-GATE = 1
-PRIORITIES = (0, 1, 2)
-
 
 class Claiming(OutboxPart):
     """The statements that decide who sends what."""
@@ -36,19 +34,7 @@ class Claiming(OutboxPart):
 
         One read outside any transaction, five index look-ups: what an idle sender pays.
         """
-        message = self._tables.message
-        waiting = [
-            select(func.min(message.c.available_at).label("at")).where(
-                message.c.state == State.QUEUED.value, message.c.priority == priority
-            )
-            for priority in PRIORITIES
-        ]
-        leased = [
-            select(func.min(message.c.lease_until)).where(message.c.state == state.value)
-            for state in (State.CLAIMED, State.SENDING)
-        ]
-        query = union_all(*waiting, *leased)
-        times = self._database.read(lambda c: c.execute(query).scalars().all())
+        times = self._database.read(lambda c: c.execute(self._sql.next_due).scalars().all())
         soonest: datetime | None = min((at for at in times if at is not None), default=None)
         if soonest is None:
             return None
@@ -97,66 +83,45 @@ class Claiming(OutboxPart):
 
     def _lock_gate(self, connection: Connection) -> AnyRow | None:
         """Lock the gate row; ``None`` while another process holds it."""
-        gate = self._tables.gate
-        query = select(gate.c.retry_at, gate.c.failures).where(gate.c.id == GATE)
-        row = connection.execute(query.with_for_update(skip_locked=True)).first()
-        if row is None and connection.execute(query).first() is None:
-            connection.execute(insert(gate).values(id=GATE, failures=0))
-            row = connection.execute(query).first()
+        row = connection.execute(self._sql.lock_gate).first()
+        if row is None and connection.execute(self._sql.gate).first() is None:
+            connection.execute(insert(self._tables.gate).values(id=GATE, failures=0))
+            row = connection.execute(self._sql.gate).first()
         return row
 
     def _reap(self, connection: Connection, now: datetime, send_attempts: int) -> None:
-        """Give back what dead senders held."""
-        message = self._tables.message
-        for state in (State.CLAIMED, State.SENDING):
-            lapsed = connection.execute(
-                select(message.c.id, message.c.lease_token, message.c.attempts)
-                .where(message.c.state == state.value, message.c.lease_until < now)
-                .limit(50)
-            ).all()
-            for row in lapsed:
-                mine = (
-                    message.c.id == row.id,
-                    message.c.lease_token == row.lease_token,
-                    message.c.state == state.value,
-                )
-                spent = row.attempts >= send_attempts
-                connection.execute(
-                    update(message).where(*mine).values(**_given_back(state, now, spent))
-                )
+        """Give back what dead senders held.
+
+        A message that was begun may have been accepted: it waits a while before it goes again,
+        and has failed if that was its last attempt.
+        """
+        for state, query in self._sql.lapsed.items():
+            for row in connection.execute(query, {"b_now": now}).all():
+                mine = {"b_id": row.id, "b_token": row.lease_token}
+                if state is State.CLAIMED:
+                    connection.execute(self._sql.reap_claimed, mine)
+                elif row.attempts >= send_attempts:
+                    connection.execute(self._sql.reap_spent, mine | {"b_at": now})
+                else:
+                    later = now + timedelta(seconds=UNKNOWN_RETRY)
+                    connection.execute(self._sql.reap_sending, mine | {"b_at": later})
 
     def _room(
         self, connection: Connection, now: datetime, batch: int, interval: float
     ) -> tuple[int, float]:
         """Return how many may be taken now, and if none, the seconds until one may."""
-        take = self._tables.take
         begin = now - timedelta(seconds=interval)
-        taken, first = connection.execute(
-            select(func.coalesce(func.sum(take.c.count), 0), func.min(take.c.at)).where(
-                take.c.at > begin, take.c.count > 0
-            )
-        ).one()
+        taken, first = connection.execute(self._sql.taken, {"b_begin": begin}).one()
         room = batch - int(taken)
         wait = (first - begin).total_seconds() if first is not None else interval
         return room, max(wait, 0.001)
 
     def _pick(self, connection: Connection, now: datetime, count: int) -> list[AnyRow]:
         """Find what is due, oldest first within a priority: one pure index range for each."""
-        message = self._tables.message
         rows: list[AnyRow] = []
         for priority in PRIORITIES:
-            query = (
-                select(message)
-                .where(
-                    message.c.state == State.QUEUED.value,
-                    message.c.priority == priority,
-                    message.c.available_at <= now,
-                )
-                .order_by(message.c.available_at, message.c.id)
-                .limit(count - len(rows))
-                .with_for_update(skip_locked=True)
-            )
-            rows += connection.execute(query).all()
+            wanted = {"b_priority": priority, "b_now": now, "b_count": count - len(rows)}
+            rows += connection.execute(self._sql.pick, wanted).all()
             if len(rows) >= count:
                 break
         return rows
@@ -172,15 +137,14 @@ class Claiming(OutboxPart):
         rows = self._without_expired(connection, rows, now)
         if not rows:
             return Nothing(0.0, "empty")
-        message, take, gate = self._tables.message, self._tables.take, self._tables.gate
+        gate = self._tables.gate
         token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
-        connection.execute(
-            update(message)
-            .where(message.c.id.in_([row.id for row in rows]))
-            .values(state=State.CLAIMED.value, lease_token=token, lease_until=until)
-        )
-        connection.execute(delete(take).where(take.c.at < now - timedelta(seconds=2 * interval)))
-        key = connection.execute(insert(take).values(at=now, count=len(rows))).inserted_primary_key
+        lease = {"b_token": token, "b_until": until}
+        connection.execute(self._sql.claim, [lease | {"b_id": row.id} for row in rows])
+        old = now - timedelta(seconds=2 * interval)
+        connection.execute(self._sql.forget_takes, {"b_begin": old})
+        taken = connection.execute(self._sql.note_take, {"at": now, "count": len(rows)})
+        key = taken.inserted_primary_key
         if probe:
             # Until it is known how the probe went, the others go on waiting.
             connection.execute(update(gate).where(gate.c.id == GATE).values(retry_at=until))
@@ -228,24 +192,3 @@ def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
         size=row.size,
         answered=answers,
     )
-
-
-def _given_back(state: State, now: datetime, spent: bool) -> dict[str, Any]:
-    """What becomes of a message whose sender died in ``state``.
-
-    A begun one may have been accepted. Its token stays, so that a sender that was only slow can
-    still record the truth.
-    """
-    if state is State.CLAIMED:
-        return {"state": State.QUEUED.value, "lease_token": None, "lease_until": None}
-    begun: dict[str, Any] = {
-        "lease_until": None,
-        "unknowns": literal_column("unknowns") + 1,
-        "stage": "data",
-        "code": None,
-        "reply": "The sender died while this message was being sent; it may have gone out.",
-    }
-    if spent:
-        return begun | {"state": State.FAILED.value, "finished_at": now}
-    later = now + timedelta(seconds=UNKNOWN_RETRY)
-    return begun | {"state": State.QUEUED.value, "available_at": later}

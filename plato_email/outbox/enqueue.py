@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from ..database import utcnow
 from ..errors import MessageError
 from ..tables import State
+from .base import OutboxPart
 from .values import QueuedMessage, dump_recipients, load_recipients
 
 if TYPE_CHECKING:
@@ -17,43 +18,44 @@ if TYPE_CHECKING:
 
     from ..encryption import KeyRing
     from ..message import Composed
-    from ..tables import Tables
 
 CONTENT = "message.content"
 """The purpose that stored bytes are encrypted for; bound to the Message-ID."""
 
 
-def enqueue(
-    connection: Connection, tables: Tables, composed: Composed, ring: KeyRing
-) -> QueuedMessage:
-    """Add a message to the queue; it exists if and only if the caller's transaction commits.
+class Enqueuing(OutboxPart):
+    """What ``send()`` does in the host's transaction: two INSERTs."""
 
-    With an idempotency key that is already known, nothing is added and the message that has it
-    is returned.
+    def enqueue(self, connection: Connection, composed: Composed, ring: KeyRing) -> QueuedMessage:
+        """Add a message to the queue; it exists if and only if the caller's transaction commits.
 
-    Raises:
-        MessageError: the caller's own Message-ID is in the queue already.
-    """
-    row = _row(composed)
-    if composed.idempotency_key is None and not composed.brings_message_id:
-        number = _insert(connection, tables.message, row)
-    else:
-        known = _insert_once(connection, tables.message, row)
-        if known is not None:
-            return known
-        number = _number_of(connection, tables.message, composed.message_id)
-    data = ring.protect_bytes(composed.data, CONTENT, composed.message_id)
-    connection.execute(insert(tables.content).values(message_id=number, data=data))
-    return QueuedMessage(
-        number, composed.message_id, composed.envelope.recipients, composed.subject
-    )
+        With an idempotency key that is already known, nothing is added and the message that has
+        it is returned.
+
+        Raises:
+            MessageError: the caller's own Message-ID is in the queue already.
+        """
+        row = _row(composed)
+        if composed.idempotency_key is None and not composed.brings_message_id:
+            statement = self._sql.enqueue if composed.send_at is None else self._sql.enqueue_later
+            key = connection.execute(statement, row).inserted_primary_key
+            number = int(key[0]) if key else 0
+        else:
+            known = _insert_once(connection, self._tables.message, row)
+            if known is not None:
+                return known
+            number = _number_of(connection, self._tables.message, composed.message_id)
+        data = ring.protect_bytes(composed.data, CONTENT, composed.message_id)
+        connection.execute(self._sql.store_content, {"message_id": number, "data": data})
+        return QueuedMessage(
+            number, composed.message_id, composed.envelope.recipients, composed.subject
+        )
 
 
 def _row(composed: Composed) -> dict[str, Any]:
-    return {
+    row = {
         "state": State.QUEUED.value,
         "priority": composed.priority,
-        "available_at": composed.send_at or utcnow(),
         "message_id": composed.message_id,
         "idempotency_key": composed.idempotency_key,
         "sender": composed.envelope.sender,
@@ -62,14 +64,11 @@ def _row(composed: Composed) -> dict[str, Any]:
         "size": len(composed.data),
         "attachments": composed.attachments,
         "sensitive": composed.sensitive,
-        "created_at": utcnow(),
         "expires_at": composed.expires_at,
     }
-
-
-def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
-    key = connection.execute(insert(table).values(**row)).inserted_primary_key
-    return int(key[0]) if key else 0
+    if composed.send_at is not None:
+        row["available_at"] = composed.send_at
+    return row
 
 
 def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> QueuedMessage | None:
@@ -77,6 +76,7 @@ def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> Q
 
     An ordinary INSERT that fails would void the host's whole transaction on PostgreSQL.
     """
+    row = {"available_at": utcnow(), **row, "created_at": utcnow()}
     statement = _unless_known(connection.dialect.name, table, row)
     if connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1:
         return None

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from ..tables import State
 from .base import OutboxPart
-from .claiming import GATE, PRIORITIES
+from .statements import GATE, PRIORITIES
 from .values import (
     Attempt,
     Gate,

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from ..tables import State
 from .base import OutboxPart
-from .claiming import GATE, LEASE
+from .claiming import LEASE
+from .statements import GATE
 from .values import REPLY_LENGTH, Claimed, Result, Slice
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Update
+    from sqlalchemy import Connection
 
     from ..errors import DeliveryError
 
@@ -31,12 +32,9 @@ class Recording(OutboxPart):
 
     def contents(self, messages: Sequence[Claimed]) -> dict[int, bytes]:
         """Return the stored, encrypted bytes of each message, by its id."""
-        content = self._tables.content
-        query = select(content.c.message_id, content.c.data).where(
-            content.c.message_id.in_([message.id for message in messages])
-        )
+        ids = {"b_ids": [message.id for message in messages]}
         return self._database.read(
-            lambda connection: {row.message_id: row.data for row in connection.execute(query)}
+            lambda c: {row.message_id: row.data for row in c.execute(self._sql.contents, ids)}
         )
 
     def advance(
@@ -56,28 +54,26 @@ class Recording(OutboxPart):
             The ids of ``begin`` that may be sent; the others were lost to another sender.
         """
 
-        def work(connection: Connection) -> frozenset[int]:
-            now = self._clock.now()
-            if done:
-                self._record(connection, held.token, done, now)
-            return self._begin(connection, held.token, begin, now) if begin else frozenset()
-
-        return self._database.write(work, patience=PATIENCE if done else 30.0)
+        patience = PATIENCE if done else 30.0
+        try:
+            return self._database.write(
+                lambda c: self._advance(c, held.token, done, begin, together=True),
+                patience=patience,
+            )
+        except _TakenOver:
+            # Rare: find out which, one by one.
+            return self._database.write(
+                lambda c: self._advance(c, held.token, done, begin, together=False),
+                patience=patience,
+            )
 
     def renew(self, held: Slice) -> None:
         """Extend the lease of every message of the slice that is not concluded yet."""
-        message = self._tables.message
 
         def work(connection: Connection) -> None:
-            connection.execute(
-                update(message)
-                .where(
-                    message.c.id.in_([each.id for each in held.messages]),
-                    message.c.lease_token == held.token,
-                    message.c.state.in_([State.CLAIMED.value, State.SENDING.value]),
-                )
-                .values(lease_until=self._clock.now() + timedelta(seconds=LEASE))
-            )
+            until = self._clock.now() + timedelta(seconds=LEASE)
+            rows = [_mine(held.token, each, b_until=until) for each in held.messages]
+            connection.execute(self._sql.renew, rows)
 
         self._database.write(work, patience=LEASE / 3)
 
@@ -85,18 +81,11 @@ class Recording(OutboxPart):
         """Give back messages that were not begun, and their share of the rate."""
         if not messages:
             return
-        message, take = self._tables.message, self._tables.take
+        take = self._tables.take
 
         def work(connection: Connection) -> None:
-            freed = connection.execute(
-                update(message)
-                .where(
-                    message.c.id.in_([each.id for each in messages]),
-                    message.c.lease_token == held.token,
-                    message.c.state == State.CLAIMED.value,
-                )
-                .values(state=State.QUEUED.value, lease_token=None, lease_until=None)
-            ).rowcount
+            rows = [_mine(held.token, each) for each in messages]
+            freed = connection.execute(self._sql.release, rows).rowcount
             connection.execute(
                 update(take).where(take.c.id == held.take).values(count=take.c.count - freed)
             )
@@ -145,104 +134,77 @@ class Recording(OutboxPart):
 
         self._database.write(work)
 
-    def _begin(
-        self, connection: Connection, token: str, begin: Sequence[Claimed], now: datetime
+    def _advance(
+        self,
+        connection: Connection,
+        token: str,
+        done: Sequence[Result],
+        begin: Sequence[Claimed],
+        *,
+        together: bool,
     ) -> frozenset[int]:
-        message = self._tables.message
-        ids = [each.id for each in begin]
-        begun = connection.execute(
-            update(message)
-            .where(
-                message.c.id.in_(ids),
-                message.c.lease_token == token,
-                message.c.state == State.CLAIMED.value,
-                message.c.lease_until > now,
-            )
-            .values(
-                state=State.SENDING.value,
-                attempts=message.c.attempts + 1,
-                lease_until=now + timedelta(seconds=LEASE),
-            )
-        )
-        if begun.rowcount == len(ids):
-            return frozenset(ids)
-        return self._ours(connection, token, ids, [State.SENDING])
-
-    def _ours(
-        self, connection: Connection, token: str, ids: Sequence[int], states: Sequence[State]
-    ) -> frozenset[int]:
-        """Lock and return those of ``ids`` that still carry our token."""
-        message = self._tables.message
-        query = select(message.c.id).where(
-            message.c.id.in_(ids),
-            message.c.lease_token == token,
-            message.c.state.in_([state.value for state in states]),
-        )
-        return frozenset(connection.execute(query.with_for_update()).scalars())
-
-    def _record(
-        self, connection: Connection, token: str, done: Sequence[Result], now: datetime
-    ) -> None:
-        # A message reaped as unknown but not yet claimed again still has our token: the truth
-        # that this sender knows wins over the doubt.
-        ids = [result.message.id for result in done]
-        open_states = (State.SENDING, State.CLAIMED, State.QUEUED)
-        ours = self._ours(connection, token, ids, open_states)
-        mine = [result for result in done if result.message.id in ours]
-        for result in done:
-            if result.message.id not in ours:
-                log.warning(
-                    "message %s: another sender took it over; outcome %s at %s not stored",
-                    *(result.message.message_id, result.outcome, result.stage),
-                )
-        self._store(connection, mine, now)
-        self._note_attempts(connection, done)
+        now = self._clock.now()
+        mine = self._conclude(connection, token, done, now, together=together)
+        if done:
+            connection.execute(self._sql.note_attempt, [self._attempt(each) for each in done])
         for result in mine:
             if result.refused or result.message.answered:
                 self._note_recipients(connection, result, now)
         self._drop_contents(connection, mine)
+        return self._begin(connection, token, begin, now) if begin else frozenset()
 
-    def _store(self, connection: Connection, done: Sequence[Result], now: datetime) -> None:
-        finished = [_bound(each) | {"b_at": now} for each in done if each.state in FINISHED]
-        again = [
-            _bound(each) | {"b_at": now + timedelta(seconds=each.retry_in)}
-            for each in done
-            if each.state not in FINISHED
-        ]
-        if finished:
-            connection.execute(self._concluding("finished_at"), finished)
-        if again:
-            connection.execute(self._concluding("available_at"), again)
+    def _conclude(
+        self,
+        connection: Connection,
+        token: str,
+        done: Sequence[Result],
+        now: datetime,
+        *,
+        together: bool,
+    ) -> Sequence[Result]:
+        """Write results down; return those whose message was still ours."""
+        mine: list[Result] = []
+        for results in _groups(done, together=together):
+            finished = results[0].state in FINISHED
+            statement = self._sql.finish if finished else self._sql.put_off
+            rows = [_bound(token, each, now) for each in results]
+            changed = connection.execute(statement, rows).rowcount
+            if changed == len(rows):
+                mine += results
+            elif together:
+                raise _TakenOver
+            else:
+                log.warning(
+                    "message %s: another sender took it over; outcome %s at %s not stored",
+                    *(results[0].message.message_id, results[0].outcome, results[0].stage),
+                )
+        return mine
 
-    def _concluding(self, moment: str) -> Update:
-        """The UPDATE that ends a try; ``moment`` is the column that gets its time."""
+    def _begin(
+        self, connection: Connection, token: str, begin: Sequence[Claimed], now: datetime
+    ) -> frozenset[int]:
+        until = now + timedelta(seconds=LEASE)
+        rows = [_mine(token, each, b_now=now, b_until=until) for each in begin]
+        ids = [each.id for each in begin]
+        if connection.execute(self._sql.begin, rows).rowcount == len(ids):
+            return frozenset(ids)
         message = self._tables.message
-        values = {
-            "state": bindparam("b_state"),
-            "lease_until": None,
-            "lease_token": None,
-            "attempts": message.c.attempts + bindparam("b_charge"),
-            "unknowns": message.c.unknowns + bindparam("b_unknown"),
-            moment: bindparam("b_at"),
-            **{name: bindparam(f"b_{name}") for name in ("stage", "code", "enhanced", "reply")},
-        }
-        return update(message).where(message.c.id == bindparam("b_id")).values(values)
-
-    def _note_attempts(self, connection: Connection, done: Sequence[Result]) -> None:
-        connection.execute(
-            insert(self._tables.attempt),
-            [
-                {
-                    "message_id": result.message.id,
-                    "at": result.started_at,
-                    "milliseconds": result.milliseconds,
-                    "process": self._process,
-                    "outcome": result.outcome,
-                    **_said(result.stage, result.code, result.enhanced, result.reply),
-                }
-                for result in done
-            ],
+        ours = select(message.c.id).where(
+            message.c.id.in_(ids),
+            message.c.lease_token == token,
+            message.c.state == State.SENDING.value,
         )
+        return frozenset(connection.execute(ours).scalars())
+
+    def _attempt(self, result: Result) -> dict[str, Any]:
+        return {
+            "message_id": result.message.id,
+            "at": result.started_at,
+            "milliseconds": result.milliseconds,
+            "process": self._process,
+            "outcome": result.outcome,
+            **_said(result.stage, result.code, result.enhanced, result.reply),
+        }
 
     def _note_recipients(self, connection: Connection, result: Result, now: datetime) -> None:
         """Keep a row for each recipient only where the server treated them differently."""
@@ -262,10 +224,9 @@ class Recording(OutboxPart):
         )
 
     def _drop_contents(self, connection: Connection, done: Sequence[Result]) -> None:
-        content = self._tables.content
-        ids = [result.message.id for result in done if not self._keeps(result)]
-        if ids:
-            connection.execute(delete(content).where(content.c.message_id.in_(ids)))
+        rows = [{"b_id": result.message.id} for result in done if not self._keeps(result)]
+        if rows:
+            connection.execute(self._sql.drop_content, rows)
         if not self._keep_failed:
             failed = [result.message.id for result in done if result.state is State.FAILED]
             self._delete_rows(connection, failed, State.FAILED)
@@ -277,11 +238,31 @@ class Recording(OutboxPart):
         return result.state in (State.QUEUED, State.FAILED)
 
 
-def _bound(result: Result) -> dict[str, Any]:
+class _TakenOver(Exception):
+    """One of several results was not ours to write any more."""
+
+
+def _groups(done: Sequence[Result], *, together: bool) -> Iterable[Sequence[Result]]:
+    """Part results by the statement that they need, or one by one."""
+    if not together:
+        return [[each] for each in done]
+    finished = [each for each in done if each.state in FINISHED]
+    again = [each for each in done if each.state not in FINISHED]
+    return [group for group in (finished, again) if group]
+
+
+def _mine(token: str, message: Claimed, **more: Any) -> dict[str, Any]:
+    return {"b_id": message.id, "b_token": token, **more}
+
+
+def _bound(token: str, result: Result, now: datetime) -> dict[str, Any]:
     said = _said(result.stage, result.code, result.enhanced, result.reply)
+    finished = result.state in FINISHED
     return {
         "b_id": result.message.id,
+        "b_token": token,
         "b_state": result.state.value,
+        "b_at": now if finished else now + timedelta(seconds=result.retry_in),
         "b_charge": int(result.charged) - int(result.begun),
         "b_unknown": int(result.unknown),
         **{f"b_{name}": value for name, value in said.items()},
