@@ -115,6 +115,7 @@ class Database:
         self._source = source
         self._shared = shared
         self._engine: Engine | None = None
+        self._parents: list[Engine] = []
         self._begins_itself = False
         self._pid = 0
         self._lock = threading.Lock()
@@ -125,17 +126,24 @@ class Database:
         if self._engine is None or self._pid != os.getpid():
             with self._lock:
                 if self._engine is None or self._pid != os.getpid():
-                    self._forget_parents_sockets()
+                    self._leave_to_parent()
                     shared = self._shared()
                     self._engine = shared or _make_engine(*self._source())
                     self._begins_itself = shared is None and self._engine.name == "sqlite"
                     self._pid = os.getpid()
         return self._engine
 
-    def _forget_parents_sockets(self) -> None:
-        # Closing them would say goodbye in the parent's name.
-        if self._engine is not None:
-            self._engine.dispose(close=False)
+    def after_fork(self) -> None:
+        """Begin anew in a child: another thread may have held the lock when the parent forked."""
+        self._lock = threading.Lock()
+        self._leave_to_parent()
+
+    def _leave_to_parent(self) -> None:
+        # Closing the parent's connections, which forgetting them does, would say goodbye in its
+        # name; SQLite's own advice is not to touch them.
+        if self._engine is not None and self._pid != os.getpid():
+            self._parents.append(self._engine)
+            self._engine = None
 
     @property
     def is_sqlite(self) -> bool:

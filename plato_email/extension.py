@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from . import serving
 from .cli import email_commands
 from .database import MISSING_TABLES, tables_are_missing
 from .errors import ConfigurationError
+from .lifecycle import arrange_poller
 from .message import Composed, Message, compose
 from .outbox import QueuedMessage
 from .site import Site
@@ -21,7 +19,7 @@ from .transactions import Pending, warn_of_forgotten
 from .views import make_blueprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from email.message import EmailMessage
 
     from flask import Flask
@@ -86,7 +84,7 @@ class PlatoEmail:
         app.register_blueprint(make_blueprint(site))
         app.cli.add_command(email_commands)
         app.teardown_appcontext(_look_for_forgotten)
-        _arrange_poller(app, site)
+        arrange_poller(app, site)
 
     def send(
         self,
@@ -134,12 +132,18 @@ class PlatoEmail:
         Raises:
             MessageError: an argument cannot be mailed.
             DeliveryError: no recipient was accepted.
-            ConfigurationError: no SMTP server is set.
+            ConfigurationError: no SMTP server is set, or its password cannot be decrypted.
         """
         site = _site()
-        settings = site.load_settings().settings
+        stored = site.load_settings()
+        settings = stored.settings
         if not settings.host:
             raise ConfigurationError("No SMTP server is set. Fill in Email Settings first.")
+        if stored.unreadable:
+            raise ConfigurationError(
+                f"The stored {' and '.join(sorted(stored.unreadable))} cannot be decrypted. "
+                "Enter it again in Email Settings."
+            )
         composed = _compose(site, settings.default_sender, message, fields)
         timeout = float(site.config["DELIVERY_TIMEOUT"])
         with Session.open(site.server(settings)) as smtp:
@@ -182,39 +186,3 @@ def _look_for_forgotten(_: BaseException | None) -> None:
     count = sum(pending.forgotten() for pending in sessions)
     if count:
         warn_of_forgotten(count)
-
-
-def _arrange_poller(app: Flask, site: Site) -> None:
-    """See that every process that serves has one poller, and no other process any."""
-    choice = site.config["POLLER"]
-    if choice is False or (choice is None and serving.belongs_nowhere(app.testing)):
-        return
-    _after_fork(site, lambda: choice is True or serving.is_server())
-    if choice is True or serving.is_server():
-        site.start()
-        return
-    # Some server that we do not know: it serves when it is first asked.
-    inner = app.wsgi_app
-    started: set[int] = set()
-
-    def wsgi_app(environ: Any, start_response: Any) -> Any:
-        if os.getpid() not in started and not app.testing:
-            started.add(os.getpid())
-            site.start()
-        return inner(environ, start_response)
-
-    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
-
-
-def _after_fork(site: Site, starts: Callable[[], bool]) -> None:
-    weak = weakref.ref(site)
-
-    def in_child() -> None:
-        alive = weak()
-        if alive is not None:
-            alive.after_fork()
-            if starts():
-                alive.start()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=in_child)

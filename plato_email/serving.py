@@ -1,82 +1,149 @@
-"""Is this a process that serves the site? Only there does a poller belong by itself.
+"""What this process is: does it serve the site, and since when?
 
-A command, a shell, a test run or the reloader's parent must not send mail on the side; a worker
-of any WSGI server should, from its start and not from its first request.
+A command, a shell, a test, the reloader's parent or a master of workers must not send mail on
+the side; a worker of any server should, from its start and not from its first request. Flask
+tells none of this, so it is read from the stack: who imports the app is who serves it.
+See docs/decisions/0010-when-a-process-serves.md.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
+from typing import Any
 
-import click
+from flask.helpers import get_debug_flag
 
-SERVERS = (
-    "gunicorn",
-    "uwsgi",
-    "waitress-serve",
-    "mod_wsgi-express",
-    "hypercorn",
-    "uvicorn",
-    "granian",
-)
+Ready = Callable[[], bool]
+"""Says whether the server has finished loading the app."""
+
+_UWSGI_HAS_THREADS_SINCE = (2, 0, 27)
 
 
-def belongs_nowhere(testing: bool) -> bool:
-    """Whether this process is surely none that serves: a test, a command, the reloader's parent."""
-    return testing or "PYTEST_CURRENT_TEST" in os.environ or _in_other_command() or _in_parent()
+def under_test(testing: bool) -> bool:
+    """Whether tests run in this process, so that nothing may start by itself.
+
+    The marks in the environment alone say nothing: a server that a test starts inherits them.
+    """
+    marked = "PYTEST_VERSION" in os.environ or "PYTEST_CURRENT_TEST" in os.environ
+    return testing or (marked and "pytest" in sys.modules)
 
 
-def is_server() -> bool:
-    """Whether this process is known to be one that serves, before any request has come."""
-    if "uwsgi" in sys.modules:
-        return _uwsgi_worker()
-    if _flask_command() == "run":
-        return True
-    return Path(sys.argv[0]).name in SERVERS and not _in_preloading_master()
+def loading_server() -> Ready | None:
+    """Say when the server that loads the app now, to serve it from this process, has done so.
+
+    Returns:
+        ``None`` where no known server loads it, or one that serves it from other processes.
+    """
+    if in_uwsgi():
+        return _left(_outermost_of_app()) if uwsgi_worker() else None
+    inner = sys._getframe()
+    for frame in _outwards(inner):
+        module = _module(frame)
+        if module == "gunicorn.arbiter":
+            return None  # --preload: this is the master, its workers are forked later
+        if module.startswith("gunicorn.workers.") or module == "waitress.runner":
+            return _left(inner)
+        if module == "flask.cli" and frame.f_code.co_name == "run_command":
+            return None if _reloads(frame.f_locals.get("reload")) else _left(inner)
+        inner = frame
+    return None
 
 
-def _flask_command() -> str:
-    """The ``flask`` command in progress, or "" outside of any."""
-    context = click.get_current_context(silent=True)
-    names = []
-    while context is not None:
-        names.append(context.info_name or "")
-        context = context.parent
-    # From the innermost outwards; the outermost is the program itself.
-    return names[-2] if len(names) > 1 else ""
+def gunicorn_worker_born() -> Ready | None:
+    """Say when the worker that gunicorn has just forked (``--preload``) begins to serve.
+
+    Not before: until then it may still have the rights of root, and make files with them.
+    """
+    for frame in _outwards(sys._getframe()):
+        if _module(frame) == "gunicorn.arbiter" and frame.f_code.co_name == "spawn_worker":
+            worker = frame.f_locals.get("worker")
+            return lambda: bool(getattr(worker, "booted", True))
+    return None
 
 
-def _in_other_command() -> bool:
-    return _flask_command() not in ("", "run")
+def run_serves(debug: bool, options: Mapping[str, Any]) -> bool:
+    """Whether ``app.run()`` with these options serves from this process."""
+    if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+        return False  # a `flask` command imports the script; run() does nothing
+    return not _reloads(options.get("use_reloader", debug))
 
 
-def _in_parent() -> bool:
-    """The reloader's parent only watches files; its child has WERKZEUG_RUN_MAIN."""
-    context = click.get_current_context(silent=True)
-    if context is None or context.info_name != "run":
-        return False
-    reload = context.params.get("reload")
-    debug = os.environ.get("FLASK_DEBUG", "0").lower() not in ("0", "false", "no")
-    reloads = debug if reload is None else bool(reload)
-    return reloads and os.environ.get("WERKZEUG_RUN_MAIN") != "true"
+def request_is_served(environ: Mapping[str, Any]) -> bool:
+    """Whether this request came to a server that goes on serving from this process."""
+    modules = {_module(frame) for frame in _outwards(sys._getframe())}
+    one_process_a_request = "werkzeug.serving" in modules and environ.get("wsgi.multiprocess")
+    by_test_client = "werkzeug.test" in modules
+    return not (by_test_client or one_process_a_request or environ.get("wsgi.run_once"))
 
 
-def _in_preloading_master() -> bool:
-    """With ``--preload`` gunicorn's master imports the app; its workers are forked later."""
-    frame: FrameType | None = sys._getframe()
+def in_uwsgi() -> bool:
+    """Whether uWSGI runs this process."""
+    return "uwsgi" in sys.modules
+
+
+def uwsgi_worker() -> bool:
+    """Whether this process is a worker of uWSGI, not its master, a mule or a spooler."""
+    return int(sys.modules["uwsgi"].worker_id()) > 0
+
+
+def uwsgi_runs_threads() -> bool:
+    """Whether threads run beside requests: by default only in newer releases."""
+    uwsgi = sys.modules["uwsgi"]
+    asked = {"enable-threads", "threads"} & set(uwsgi.opt)
+    version = tuple(getattr(uwsgi, "version_info", (0,)))[:3]
+    return bool(asked) or version >= _UWSGI_HAS_THREADS_SINCE
+
+
+def after_uwsgi_fork(call: Callable[[], None]) -> None:
+    """Have ``call`` called in each process that uWSGI forks; Python's own hooks are not."""
+    if "uwsgidecorators" in sys.modules:
+        sys.modules["uwsgidecorators"].postfork(call)
+        return
+    uwsgi: Any = sys.modules["uwsgi"]
+    earlier = getattr(uwsgi, "post_fork_hook", None)
+
+    def hook() -> None:
+        if earlier is not None:
+            earlier()
+        call()
+
+    uwsgi.post_fork_hook = hook
+
+
+def _reloads(asked: bool | None) -> bool:
+    """Whether this is the reloader's parent, which only watches files."""
+    wanted = get_debug_flag() if asked is None else asked
+    return wanted and os.environ.get("WERKZEUG_RUN_MAIN") != "true"
+
+
+def _left(loading: FrameType) -> Ready:
+    """Say when this thread has returned from ``loading``."""
+    thread = threading.get_ident()
+
+    def left() -> bool:
+        present = sys._current_frames().get(thread)
+        return all(frame is not loading for frame in _outwards(present))
+
+    return left
+
+
+def _outermost_of_app() -> FrameType:
+    found = sys._getframe()
+    for frame in _outwards(found):
+        # uWSGI as a Python module is itself started by a script, which is never left.
+        found = frame if _module(frame) != "__main__" else found
+    return found
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        where = Path(frame.f_code.co_filename)
-        if where.name == "arbiter.py" and where.parent.name == "gunicorn":
-            return True
-        if where.parent.name == "workers" and where.parent.parent.name == "gunicorn":
-            return False
+        yield frame
         frame = frame.f_back
-    return False
 
 
-def _uwsgi_worker() -> bool:
-    number = getattr(sys.modules["uwsgi"], "worker_id", lambda: 0)()
-    return int(number) > 0
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

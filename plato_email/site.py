@@ -17,7 +17,7 @@ from .config import Config, read_config
 from .database import MISSING_TABLES, Database, DatabaseClock, tables_are_missing
 from .delivery import TICK, Delivery
 from .encryption import KeyFile, KeyRing
-from .errors import ConfigurationError
+from .errors import ConfigurationError, KeyRingError
 from .outbox import Outbox
 from .poller import Poller
 from .reporting import SignalEvents
@@ -70,8 +70,9 @@ class Site:
             self.config.defaults,
         )
         keys = self.config["KEYS"]
-        self._configured_keys = KeyRing.parse(keys) if keys else None
+        self._configured_keys = _parse_keys(keys) if keys else None
         self._key_file = KeyFile(self._key_path())
+        self._pid = os.getpid()
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
         self._default_sender: tuple[str, float] | None = None
@@ -188,6 +189,9 @@ class Site:
         """Start this process's poller, unless it runs; never for a database in memory."""
         if self._in_memory():
             return
+        if self._pid != os.getpid():
+            # uWSGI forks without telling Python.
+            self.after_fork()
         if not self.poller.alive:
             weak = weakref.ref(self)
             atexit.register(_stop, weak)
@@ -205,6 +209,8 @@ class Site:
 
     def after_fork(self) -> None:
         """Make anew what a fork does not carry over: threads, locks, sockets."""
+        self._pid = os.getpid()
+        self.database.after_fork()
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
 
@@ -288,6 +294,13 @@ class Site:
     def _key_path(self) -> Path:
         named = self.config["KEY_FILE"]
         return Path(named) if named else Path(self.app.instance_path) / "plato_email.keys"
+
+
+def _parse_keys(keys: str) -> KeyRing:
+    try:
+        return KeyRing.parse(keys)
+    except KeyRingError as error:
+        raise ConfigurationError(f"PLATO_EMAIL_KEYS: {error}") from None
 
 
 def _clean(field: str, key: str, value: Any) -> Any:

@@ -69,10 +69,12 @@ class Status:
         tested = self.settings.tested
         match self.state:
             case Condition.NOT_CONFIGURED:
-                missing = "a server" if not self.settings.settings.host else "a default sender"
-                return (
-                    f"Enter {missing} and save. Until then mail is queued, none is sent.{waiting}"
-                )
+                if self.settings.settings.host:
+                    return (
+                        "Enter a default sender and save. Until then a message that names no "
+                        f"sender of its own is refused, and none is sent.{waiting}"
+                    )
+                return f"Enter a server and save. Until then no mail is sent.{waiting}"
             case Condition.UNREADABLE_SECRET:
                 what = " and ".join(sorted(self.settings.unreadable))
                 return f"Its encryption key is missing. Enter the {what} again and save.{waiting}"

@@ -42,14 +42,14 @@ class Worker:
         self._id = secrets.token_hex(16)
         self._started_at = clock.now()
         self._reported = float("-inf")
-        self._tidied = time.monotonic()
+        self._tidied = float("-inf")
 
     def round(self) -> float:
         """Do one round; return the seconds until the next."""
         delay = self.delivery.round()
         if time.monotonic() - self._reported >= REPORT_EVERY:
             self.report()
-        if time.monotonic() - self._tidied >= TIDY_EVERY:
+        if delay > 0 and time.monotonic() - self._tidied >= TIDY_EVERY:
             self._tidied = time.monotonic()
             self.tidy()
         return min(delay, TICK)

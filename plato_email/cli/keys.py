@@ -21,7 +21,7 @@ def _file(plato: Site) -> KeyFile:
     if plato.key_file is None:
         raise KeyRingError(
             "The keys are set by PLATO_EMAIL_KEYS: change them there. The first encrypts, all "
-            "decrypt."
+            "decrypt. python -m plato_email.encryption prints a new one."
         )
     return plato.key_file
 

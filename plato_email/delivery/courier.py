@@ -71,8 +71,8 @@ class Courier:
                 self._done.append(judge.vetoed())
                 continue
             data = self._crew.content(message)
-            if data is None:
-                self._done.append(judge.lost())
+            if not isinstance(data, bytes):
+                self._done.append(judge.lost() if data is None else judge.unreadable(data))
                 continue
             return Load(message, Envelope(message.sender, message.recipients), data)
         return None

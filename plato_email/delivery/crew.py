@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..errors import DeliveryError, Verdict
+from ..errors import DeliveryError, SecretUnreadable, Verdict
 from .courier import Courier
 from .heartbeat import Heartbeat
 from .ledger import Ledger
@@ -41,7 +41,7 @@ class Crew:
         self._held = held
         self._waiting = deque(held.messages)
         self._returned: list[Claimed] = []
-        self._contents: dict[int, bytes] = {}
+        self._contents: dict[int, bytes | SecretUnreadable] = {}
         self._lock = threading.Lock()
 
     @property
@@ -58,7 +58,9 @@ class Crew:
             self.delivery.outbox.release(self._held, [*self._waiting, *self._returned])
         if self.fault is not None:
             self.delivery.hang_up()
-            self.delivery.outbox.close_gate(self.fault, *PAUSES[self.fault.verdict])
+            self.delivery.outbox.close_gate(
+                self.fault, *PAUSES[self.fault.verdict], probe=self._held.probe
+            )
             log.warning("no mail can be sent, all senders wait: %s", self.fault)
         elif self._held.probe:
             self.delivery.outbox.open_gate()
@@ -76,7 +78,7 @@ class Crew:
         """Return a message that was taken and not begun."""
         self._returned.append(message)
 
-    def content(self, message: Claimed) -> bytes | None:
+    def content(self, message: Claimed) -> bytes | SecretUnreadable | None:
         """Return the bytes of a message; read together with those of the next ones."""
         with self._lock:
             if message.id not in self._contents:

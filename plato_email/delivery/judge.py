@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import DeliveryError, SecretUnreadable, Stage, Verdict
 from ..outbox import Claimed, Result
 from ..tables import State
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..smtp import Receipt
     from .rounds import Delivery
+
+log = logging.getLogger("plato_email")
 
 FIRST_RETRY = 60.0
 LONGEST_RETRY = 4 * 3600.0
@@ -100,9 +103,20 @@ class Judge:
         said = f"Internal error ({type(error).__name__}); the log has it whole."
         return self._temporary(Stage.SENDER, said)
 
+    def unreadable(self, error: SecretUnreadable) -> Result:
+        """The key is missing here; another machine may have it, or somebody may bring it back."""
+        by = f" {error.key_id!r}" if error.key_id else ""
+        said = f"The message cannot be decrypted here: encryption key{by} is missing."
+        log.error("message %s: %s", self._message.message_id, said)
+        return self._result(
+            *(State.QUEUED, "deferred", Stage.SENDER, (None, "", said)),
+            charged=False,
+            retry_in=FIRST_RETRY,
+        )
+
     def lost(self) -> Result:
-        """The stored bytes are gone or cannot be decrypted."""
-        said = "The stored message cannot be decrypted; its encryption key is missing."
+        """The stored bytes are gone."""
+        said = "The content of this message is not stored any more."
         return self._result(self._final(), "failed", Stage.SENDER, (None, "", said))
 
     def _temporary(self, stage: Stage, reply: str) -> Result:

@@ -156,15 +156,16 @@ class Delivery:
         while self._sessions:
             self._sessions.popitem()[1][1].close()
 
-    def contents(self, messages: Sequence[Claimed]) -> dict[int, bytes]:
-        """Return the decrypted bytes of ``messages``; one that cannot be decrypted is left out."""
-        ring, plain = self._key_ring(), {}
+    def contents(self, messages: Sequence[Claimed]) -> dict[int, bytes | SecretUnreadable]:
+        """Return the decrypted bytes of ``messages``, or why one cannot be decrypted."""
+        ring = self._key_ring()
+        plain: dict[int, bytes | SecretUnreadable] = {}
         names = {message.id: message.message_id for message in messages}
         for number, data in self.outbox.contents(messages).items():
             try:
                 plain[number] = ring.unprotect_bytes(data, CONTENT, names[number])
             except SecretUnreadable as error:
-                log.error("message %s: %s", names[number], error)
+                plain[number] = error
         return plain
 
     def _idle(self) -> float:

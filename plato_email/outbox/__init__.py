@@ -1,7 +1,7 @@
 """The outbox: every statement on messages.
 
-`Outbox.enqueue` runs in the host's transaction. Everything else is a short transaction of its own on
-the senders' private engine, and none is open while SMTP talks.
+`Outbox.enqueue` runs in the host's transaction. Everything else is a short transaction of its own
+on the senders' private engine, and none is open while SMTP talks.
 """
 
 from __future__ import annotations

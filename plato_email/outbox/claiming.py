@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 
 from ..tables import State
 from .base import OutboxPart
-from .statements import GATE, PRIORITIES
+from .statements import GATE, PRIORITIES, UNSURE
 from .values import Claimed, Nothing, Slice, load_recipients
 
 if TYPE_CHECKING:
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
     AnyRow = Row[Any, Any]
 
+log = logging.getLogger("plato_email")
+
 LEASE = 60.0
 """Seconds after which a sender that has not renewed its lease is taken for dead."""
+
+TAKES_KEPT = 3600.0
+"""Seconds that takes are remembered at least, in case Interval is made longer."""
 
 UNKNOWN_RETRY = 60.0
 """Seconds that a message waits whose sender died while it was being sent."""
@@ -100,11 +106,13 @@ class Claiming(OutboxPart):
                 mine = {"b_id": row.id, "b_token": row.lease_token}
                 if state is State.CLAIMED:
                     connection.execute(self._sql.reap_claimed, mine)
-                elif row.attempts >= send_attempts:
-                    connection.execute(self._sql.reap_spent, mine | {"b_at": now})
-                else:
-                    later = now + timedelta(seconds=UNKNOWN_RETRY)
-                    connection.execute(self._sql.reap_sending, mine | {"b_at": later})
+                    continue
+                spent = row.attempts >= send_attempts
+                later = now if spent else now + timedelta(seconds=UNKNOWN_RETRY)
+                statement = self._sql.reap_spent if spent else self._sql.reap_sending
+                connection.execute(statement, mine | {"b_at": later})
+                connection.execute(self._sql.note_attempt, _unknown_attempt(row.id, now))
+                log.warning("message %d: its sender died while sending it", row.id)
 
     def _room(
         self, connection: Connection, now: datetime, batch: int, interval: float
@@ -141,7 +149,7 @@ class Claiming(OutboxPart):
         token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
         lease = {"b_token": token, "b_until": until}
         connection.execute(self._sql.claim, [lease | {"b_id": row.id} for row in rows])
-        old = now - timedelta(seconds=2 * interval)
+        old = now - timedelta(seconds=max(2 * interval, TAKES_KEPT))
         connection.execute(self._sql.forget_takes, {"b_begin": old})
         taken = connection.execute(self._sql.note_take, {"at": now, "count": len(rows)})
         key = taken.inserted_primary_key
@@ -175,6 +183,20 @@ class Claiming(OutboxPart):
             for each in connection.execute(query.where(recipient.c.message_id.in_(tried))):
                 answers.setdefault(each.message_id, {})[each.address] = each.outcome
         return [_as_claimed(row, answers.get(row.id, {})) for row in rows]
+
+
+def _unknown_attempt(number: int, now: datetime) -> dict[str, Any]:
+    return {
+        "message_id": number,
+        "at": now,
+        "milliseconds": 0,
+        "process": "",
+        "outcome": "unknown",
+        "stage": "data",
+        "code": None,
+        "enhanced": "",
+        "reply": UNSURE,
+    }
 
 
 def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:

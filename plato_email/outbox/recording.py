@@ -92,7 +92,9 @@ class Recording(OutboxPart):
 
         self._database.write(work)
 
-    def close_gate(self, error: DeliveryError, pause: float, longest: float) -> None:
+    def close_gate(
+        self, error: DeliveryError, pause: float, longest: float, *, probe: bool = False
+    ) -> None:
         """Make every sender wait: the server, not a message, is at fault.
 
         Only the first of several senders that fail together lengthens the pause.
@@ -101,6 +103,7 @@ class Recording(OutboxPart):
             error: why; shown on the page.
             pause: seconds of the first wait; it doubles with each failure in a row.
             longest: seconds that it grows to at most.
+            probe: whether this was the one try that finds out if the server is well again.
         """
         gate = self._tables.gate
 
@@ -109,6 +112,8 @@ class Recording(OutboxPart):
             row = connection.execute(
                 select(gate).where(gate.c.id == GATE).with_for_update()
             ).one_or_none()
+            if row is not None and row.failures and row.retry_at > now and not probe:
+                return
             failures = row.failures if row else 0
             wait = timedelta(seconds=min(pause * 2.0 ** min(failures, 30), longest))
             values = {
@@ -234,7 +239,7 @@ class Recording(OutboxPart):
     def _keeps(self, result: Result) -> bool:
         """Whether the bytes of a message are needed, or kept, after this result."""
         if result.state is State.SENT:
-            return self._keep_sent_bodies or (bool(result.refused) and self._keep_failed)
+            return self._keep_sent_bodies
         return result.state in (State.QUEUED, State.FAILED)
 
 

@@ -145,8 +145,8 @@ class Statements:
     def _concluding(self, moment: str) -> Update:
         """End a try; ``moment`` is the column that gets its time.
 
-        A message reaped as unknown but not yet claimed again still has our token: the truth that
-        this sender knows wins over the doubt.
+        A message reaped as unknown, or given up so, but not yet claimed again still has our token:
+        the truth that this sender knows wins over the doubt.
         """
         message = self._tables.message
         said: dict[str, Any] = {
@@ -157,7 +157,7 @@ class Statements:
             bindparam("b_charge", type_=SmallInteger),
             bindparam("b_unknown", type_=SmallInteger),
         )
-        return self._held(State.SENDING, State.CLAIMED, State.QUEUED).values(
+        return self._held(State.SENDING, State.CLAIMED, State.QUEUED, State.FAILED).values(
             lease_token=None,
             lease_until=None,
             attempts=message.c.attempts + charge,

@@ -186,6 +186,18 @@ class TestClaim:
         host.site.outbox.advance(first, done=[result(first.messages[0])])
         assert host.states() == {number: "sent"}
 
+    def test_late_truth_wins_over_the_last_doubt(self, host: Host) -> None:
+        """Given up on its last attempt, a message that was accepted after all ends as sent."""
+        number = host.send()
+        first = held(host)
+        host.site.outbox.advance(first, begin=first.messages[:1])
+        age_leases(host)
+        host.site.outbox.claim(limit=1, batch=9, interval=1, send_attempts=1)
+        assert host.states() == {number: "failed"}
+        assert [each.outcome for each in host.site.outbox.attempts(number)] == ["unknown"]
+        host.site.outbox.advance(first, done=[result(first.messages[0])])
+        assert host.states() == {number: "sent"}
+
     def test_lost_lease_stops_the_sender(self, host: Host) -> None:
         """A message that another sender has taken over is not begun."""
         host.send()
@@ -287,11 +299,20 @@ class TestGate:
         claim(host)
         pauses = []
         for _ in range(8):
-            host.site.outbox.close_gate(self.FAULT, 15.0, 900.0)
+            host.site.outbox.close_gate(self.FAULT, 15.0, 900.0, probe=True)
             gate = host.site.outbox.gate()
             assert gate is not None
             pauses.append(round((gate.retry_at - host.site.clock.now()).total_seconds()))
         assert pauses == [15, 30, 60, 120, 240, 480, 900, 900]
+
+    def test_senders_that_fail_together_pause_once(self, host: Host) -> None:
+        """Four senders that meet the same outage lengthen the pause no more than one does."""
+        claim(host)
+        for _ in range(4):
+            host.site.outbox.close_gate(self.FAULT, 15.0, 900.0)
+        gate = host.site.outbox.gate()
+        assert gate is not None
+        assert gate.failures == 1
 
     def test_one_probe_then_all(self, host: Host) -> None:
         """After the pause one message goes as a probe; the others wait for its outcome."""

@@ -299,18 +299,26 @@ def test_raising_receivers_harm_no_mail(
     assert "a receiver of message_sending failed" in caplog.text
 
 
-def test_lost_key_fails_only_the_message(sending: Host, catcher: Catcher) -> None:
-    """A message whose key is gone has failed with the reason; later ones go."""
+def test_missing_key_puts_off_only_its_messages(sending: Host, catcher: Catcher) -> None:
+    """A message whose key is missing waits, uncharged, until the key is back; others go."""
     lost = sending.send()
     keys = sending.site.key_file
     assert keys is not None
+    kept = keys.path.read_bytes()
     keys.path.unlink()
     fine = sending.send()
     sending.rounds()
-    assert sending.states() == {lost: "failed", fine: "sent"}
+    assert sending.states() == {lost: "queued", fine: "sent"}
     row = sending.site.outbox.message(lost)
     assert row is not None
+    assert (row.attempts, row.deferred) == (0, True)
     assert "cannot be decrypted" in row.reply
+    keys.path.unlink()
+    keys.path.write_bytes(kept)
+    keys.path.chmod(0o600)
+    make_due(sending)
+    sending.rounds()
+    assert sending.states() == {lost: "sent", fine: "sent"}
 
 
 def test_next_mail_is_offered_behind_the_final_dot(host: Host) -> None:
