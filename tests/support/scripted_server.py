@@ -263,6 +263,11 @@ class ScriptedServer:
         """All commands of all connections."""
         return [command for each in self.conversations for command in each.commands]
 
+    @property
+    def mails(self) -> list[bytes]:
+        """What came between 354 and the final dot on all connections, still dot-stuffed."""
+        return [mail for each in self.conversations for mail in each.mails]
+
     def wait_until_left(self, timeout: float = 5.0) -> None:
         """Wait until every connection so far has ended, and so nothing more can come."""
         for conversation in self.conversations:

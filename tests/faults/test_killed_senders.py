@@ -1,0 +1,123 @@
+"""Senders that are killed: nothing is lost, and no more is sent twice than has to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.support.nursery import Nursery
+from tests.support.pauses import Pause
+from tests.support.queue_facts import count_states, rows, wait_for_states
+from tests.support.scripted_server import ScriptedServer
+from tests.support.sink import Sink, by_message_id, queue
+from tests.support.sites import Host
+
+MAILS, KILLS, SENDERS = 2500, 25, 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_case_01_killed_senders_lose_nothing(host: Host, sink: Sink, senders: Nursery) -> None:
+    """Of 2,500 mails under 25 kills none is lost; no more than 25 come twice, byte for byte."""
+    ids = queue(host, MAILS)
+    host.configure(sink.port, batch_size=100_000)
+    chance = Random(11)
+    for _ in range(SENDERS):
+        senders.start()
+    for kill in range(1, KILLS + 1):
+        # As a mail arrives: somebody is now between the answer and its record.
+        sink.wait_for(kill * 80 + chance.randrange(20), timeout=60)
+        senders.kill(chance.choice(senders.living))
+        senders.start()
+    sink.wait_for_all(ids, timeout=120)
+    wait_for_states(host, sent=MAILS)
+
+    copies, stored = sink.copies(), rows(host)
+    doubled = {i: len(each) for i, each in copies.items() if len(each) > 1}
+    print(f"{host.site.database.engine.name}: {len(doubled)} duplicates of {KILLS} kills")
+    assert set(copies) == set(ids)
+    assert len(doubled) <= KILLS
+    assert max(doubled.values(), default=1) <= 2
+    assert [i for i in doubled if len(set(copies[i])) > 1] == []
+    # Every second copy is explained by a sender that was killed over the first.
+    assert [i for i in doubled if stored[i].unknowns == 0] == []
+
+
+def test_case_02_killed_between_claim_and_mail(host: Host, senders: Nursery) -> None:
+    """What a dead sender held but had not begun is free after the lease, uncharged."""
+    greeting = Pause("220 scripted.test ESMTP")
+    with ScriptedServer({"greeting": greeting}) as server:
+        host.configure(server.port, poll_interval=1)
+        ids = queue(host, 3)
+        victim = senders.start()
+        greeting.wait_until_reached()
+        assert set(count_states(host)) == {"claimed"}
+        senders.kill(victim)
+        assert {row.attempts for row in rows(host).values()} == {0}
+        greeting.end()
+        senders.start()
+        wait_for_states(host, sent=3)
+        assert len(server.mails) == 3
+    assert {(r.attempts, r.unknowns) for r in rows(host).values()} == {(1, 0)}
+    assert set(rows(host)) == set(ids)
+
+
+def test_case_03_killed_between_dot_and_answer(host: Host, senders: Nursery) -> None:
+    """A sender that dies before the answer leaves its mail in doubt; it goes once more."""
+    dot = Pause("250 2.0.0 Ok")
+    with ScriptedServer({".": dot}) as server:
+        host.configure(server.port, poll_interval=1)
+        (number,) = queue(host, 1)
+        victim = senders.start()
+        dot.wait_until_reached()
+        senders.kill(victim)
+        dot.end()
+        senders.start()
+        wait_for_states(host, sent=1)
+        first, second = server.mails
+    row = rows(host)[number]
+    assert first == second
+    assert (row.attempts, row.unknowns) == (2, 1)
+
+
+def test_case_03_parked_where_asked_to(host: Host, senders: Nursery, tmp_path: Path) -> None:
+    """With ON_UNKNOWN=park the mail in doubt is failed, never sent again, and the page says why."""
+    dot, park = Pause("250 2.0.0 Ok"), {"PLATO_EMAIL_ON_UNKNOWN": "park"}
+    with ScriptedServer({".": dot}) as server:
+        host.configure(server.port, poll_interval=1)
+        number = host.send(subject="In doubt")
+        victim = senders.start(**park)
+        dot.wait_until_reached()
+        senders.kill(victim)
+        dot.end()
+        senders.start(**park)
+        wait_for_states(host, failed=1)
+        host.send()
+        wait_for_states(host, failed=1, sent=1)
+        assert len(server.mails) == 2
+    page = host.app.test_client().get(f"/admin/email/messages/{number}").text
+    assert "it may have gone out" in page
+
+
+def test_case_05_frozen_sender_does_no_harm(host: Host, senders: Nursery) -> None:
+    """Frozen for three leases, a sender loses its mails to others and overwrites nothing."""
+    body = Pause("354 Go ahead")
+    with ScriptedServer({"DATA": body}) as server:
+        host.configure(server.port, poll_interval=1)
+        ids = queue(host, 6)
+        zombie = senders.start()
+        body.wait_until_reached()
+        senders.freeze(zombie)
+        body.end()
+        senders.start()
+        wait_for_states(host, sent=6)
+        others = rows(host)
+        senders.thaw(zombie)
+        assert senders.end(zombie) == 0
+        copies = by_message_id(server.mails)
+    assert sorted(copies) == sorted(ids)
+    # The mail that it had in hand may have gone twice; of the others each went once.
+    assert sorted(len(each) for each in copies.values()) in ([1] * 6, [1] * 5 + [2])
+    assert rows(host) == others
