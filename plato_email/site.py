@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("plato_email")
 
+FRESH = 1.0
+"""Seconds that a sender goes on with settings that another process may have changed."""
+
 REMEMBERED = 10.0
 """Seconds that a process goes on using a default sender that another one may have changed."""
 
@@ -76,6 +79,7 @@ class Site:
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
         self._default_sender: tuple[str, float] | None = None
+        self._sending_settings: tuple[StoredSettings, float] | None = None
 
     # -- keys and settings -------------------------------------------------------------------
 
@@ -98,6 +102,16 @@ class Site:
         """Return the settings in force, read now on a connection of our own."""
         return self.database.read(self.settings_store.load)
 
+    def _load_sending_settings(self) -> StoredSettings:
+        """Return the settings that mail is sent by; good ones are remembered for a second."""
+        known, now = self._sending_settings, time.monotonic()
+        if known is None or now - known[1] > FRESH:
+            stored = self.load_settings()
+            ready = stored.settings.configured and stored.settings.polling_enabled
+            self._sending_settings = (stored, now) if ready and not stored.unreadable else None
+            return stored
+        return known[0]
+
     def save_settings(
         self, settings: Settings, *, version: int, by: str, keep_password: bool
     ) -> None:
@@ -112,9 +126,9 @@ class Site:
                 connection, settings, version=version, by=by, keep_password=keep_password
             )
         )
-        self._default_sender = None
+        self._default_sender = self._sending_settings = None
         self.outbox.open_gate()
-        self.poller.wake()
+        self.wake()
 
     def default_sender(self, connection: Any) -> str:
         """Return the sender of mail that names none; remembered for some seconds."""
@@ -163,7 +177,7 @@ class Site:
         delivery = Delivery(
             self.outbox,
             self.clock,
-            load_settings=self.load_settings,
+            load_settings=self._load_sending_settings,
             key_ring=self.key_ring,
             connect=lambda settings: Session.open(self.server(settings)),
             events=SignalEvents(self.app),
@@ -176,7 +190,7 @@ class Site:
 
     def committed(self, messages: list[QueuedMessage]) -> None:
         """Mail exists from this moment on: wake the sender and tell who listens."""
-        self.poller.wake()
+        self.wake()
         for message in messages:
             try:
                 message_queued.send(self.app, message=message)
@@ -201,6 +215,11 @@ class Site:
         """Stop the poller: the message in hand is finished, the others are given back."""
         self.ask_to_stop()
         return self.poller.stop(timeout)
+
+    def wake(self) -> None:
+        """Tell this process's sender that there is something to send."""
+        self._expect()
+        self.poller.wake()
 
     def ask_to_stop(self) -> None:
         """Begin to stop and do not wait; safe in a signal handler."""
@@ -256,7 +275,11 @@ class Site:
             if worker:
                 worker[0].delivery.stopping.set()
 
-        self._stop_worker = stop
+        def expect() -> None:
+            if worker:
+                worker[0].delivery.expect()
+
+        self._stop_worker, self._expect = stop, expect
         return Poller(work, finish=finish, failed=failed)
 
     # -- the host's database -------------------------------------------------------------------

@@ -36,20 +36,33 @@ class Enqueuing(OutboxPart):
             MessageError: the caller's own Message-ID is in the queue already.
         """
         row = _row(composed)
+        data = ring.protect_bytes(composed.data, CONTENT, composed.message_id)
         if composed.idempotency_key is None and not composed.brings_message_id:
-            statement = self._sql.enqueue if composed.send_at is None else self._sql.enqueue_later
-            key = connection.execute(statement, row).inserted_primary_key
-            number = int(key[0]) if key else 0
+            number = self._insert(connection, row, data)
         else:
             known = _insert_once(connection, self._tables.message, row)
             if known is not None:
                 return known
             number = _number_of(connection, self._tables.message, composed.message_id)
-        data = ring.protect_bytes(composed.data, CONTENT, composed.message_id)
-        connection.execute(self._sql.store_content, {"message_id": number, "data": data})
+            self._store_content(connection, number, data)
         return QueuedMessage(
             number, composed.message_id, composed.envelope.recipients, composed.subject
         )
+
+    def _insert(self, connection: Connection, row: dict[str, Any], data: bytes) -> int:
+        sql, later = self._sql, "available_at" in row
+        if connection.dialect.name == "postgresql":
+            statement = sql.enqueue_later_at_once if later else sql.enqueue_at_once
+            return int(connection.execute(statement, row | {"data": data}).scalar_one())
+        key = connection.execute(
+            sql.enqueue_later if later else sql.enqueue, row
+        ).inserted_primary_key
+        number = int(key[0]) if key else 0
+        self._store_content(connection, number, data)
+        return number
+
+    def _store_content(self, connection: Connection, number: int, data: bytes) -> None:
+        connection.execute(self._sql.store_content, {"message_id": number, "data": data})
 
 
 def _row(composed: Composed) -> dict[str, Any]:

@@ -28,9 +28,15 @@ from ..database import utcnow
 from ..tables import DateTime, State
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Table, Update
+    from sqlalchemy import ColumnElement, Insert, Select, Table, Update
 
     from ..tables import Tables
+
+ENQUEUED = (
+    *("state", "priority", "message_id", "idempotency_key", "sender", "recipients"),
+    *("subject", "size", "attachments", "sensitive", "expires_at"),
+)
+"""What a new message brings; the times are the database's, unless it is for later."""
 
 GATE = 1
 PRIORITIES = (0, 1, 2)
@@ -58,9 +64,22 @@ class Statements:
         self.enqueue = insert(message).values(available_at=utcnow(), created_at=utcnow())
         self.enqueue_later = insert(message).values(created_at=utcnow())
         self.store_content = insert(content)
+        self.enqueue_at_once = self._both(self.enqueue)
+        self.enqueue_later_at_once = self._both(self.enqueue_later)
         self.contents = select(content.c.message_id, content.c.data).where(
             content.c.message_id.in_(bindparam("b_ids", expanding=True))
         )
+
+    def _both(self, enqueue: Insert) -> Select[Any]:
+        """Insert message and content in one turn to the server, where it can (PostgreSQL)."""
+        message, content = self._tables.message, self._tables.content
+        columns = {name: bindparam(name, type_=message.c[name].type) for name in ENQUEUED}
+        if enqueue is self.enqueue_later:
+            columns["available_at"] = bindparam("available_at", type_=DateTime)
+        added = enqueue.values(**columns).returning(message.c.id).cte("added")
+        data = bindparam("data", type_=content.c.data.type)
+        stored = insert(content).from_select(["message_id", "data"], select(added.c.id, data))
+        return select(added.c.id).add_cte(stored.cte("stored"))
 
     def _build_claim(self) -> None:
         message, take, gate = self._tables.message, self._tables.take, self._tables.gate
