@@ -190,7 +190,7 @@ class Site:
 
     def committed(self, messages: list[QueuedMessage]) -> None:
         """Mail exists from this moment on: wake the sender and tell who listens."""
-        self.wake()
+        self.wake(urgent=any(message.urgent for message in messages))
         for message in messages:
             try:
                 message_queued.send(self.app, message=message)
@@ -216,9 +216,9 @@ class Site:
         self.ask_to_stop()
         return self.poller.stop(timeout)
 
-    def wake(self) -> None:
+    def wake(self, *, urgent: bool = False) -> None:
         """Tell this process's sender that there is something to send."""
-        self._expect()
+        self._expect(urgent)
         self.poller.wake()
 
     def ask_to_stop(self) -> None:
@@ -275,9 +275,9 @@ class Site:
             if worker:
                 worker[0].delivery.stopping.set()
 
-        def expect() -> None:
+        def expect(urgent: bool) -> None:
             if worker:
-                worker[0].delivery.expect()
+                worker[0].delivery.expect(urgent=urgent)
 
         self._stop_worker, self._expect = stop, expect
         return Poller(work, finish=finish, failed=failed)

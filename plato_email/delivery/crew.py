@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ log = logging.getLogger("plato_email")
 
 PREFETCH_BYTES = 8 * 1024 * 1024
 MAILS_WORTH_A_CONNECTION = 3
+SLICE_SECONDS = 5.0
+"""Seconds after which a slow slice gives bulk back, to look for mail of high priority."""
 PAUSES = {
     Verdict.SERVER: (15.0, 900.0),
     Verdict.SETUP: (60.0, 3600.0),
@@ -43,6 +46,7 @@ class Crew:
         self._returned: list[Claimed] = []
         self._contents: dict[int, bytes | SecretUnreadable] = {}
         self._lock = threading.Lock()
+        self._until = time.monotonic() + SLICE_SECONDS
 
     @property
     def stopping(self) -> bool:
@@ -70,9 +74,13 @@ class Crew:
         if self.stopping:
             return None
         try:
-            return self._waiting.popleft()
+            message = self._waiting.popleft()
         except IndexError:
             return None
+        if message.priority > 0 and self._must_yield():
+            self._waiting.appendleft(message)
+            return None
+        return message
 
     def give_back(self, message: Claimed) -> None:
         """Return a message that was taken and not begun."""
@@ -88,6 +96,13 @@ class Crew:
     def stop_all(self, fault: DeliveryError) -> None:
         """Let every courier end after the message in hand."""
         self.fault = self.fault or fault
+
+    def _must_yield(self) -> bool:
+        """Whether bulk goes back to the queue, so that a new claim takes the urgent first.
+
+        Urgent mail of this process is known at once; that of others is looked for now and then.
+        """
+        return self.delivery.urgent.is_set() or time.monotonic() > self._until
 
     def _carry(self) -> None:
         wanted = -(-len(self._held.messages) // MAILS_WORTH_A_CONNECTION)

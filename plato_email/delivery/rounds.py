@@ -81,6 +81,8 @@ class Delivery:
         self.in_context = in_context
         self.stopping = threading.Event()
         """Set it, and the round ends after the messages in hand and gives back the others."""
+        self.urgent = threading.Event()
+        """Mail of high priority waits."""
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -89,9 +91,15 @@ class Delivery:
         self._connect = connect
         self._sessions: dict[int, tuple[Server, Session]] = {}
 
-    def expect(self) -> None:
-        """Say that there is something to claim, so that the next round need not look first."""
+    def expect(self, *, urgent: bool = False) -> None:
+        """Say that there is something to claim, so that the next round need not look first.
+
+        Args:
+            urgent: mail of high priority has come; what is less urgent is given back for it.
+        """
         self._expecting = True
+        if urgent:
+            self.urgent.set()
 
     def round(self) -> float:
         """Deliver one slice of what is due; return the seconds until the next round."""
@@ -105,6 +113,7 @@ class Delivery:
         due = 0.0 if expecting else self.outbox.next_due()
         if due is None or due > 0:
             return min(tick, self._idle(), tick if due is None else due)
+        self.urgent.clear()
         claim = self.outbox.claim(
             limit=SLICE * self.connections,
             batch=settings.batch_size,

@@ -125,14 +125,23 @@ class Claiming(OutboxPart):
         return room, max(wait, 0.001)
 
     def _pick(self, connection: Connection, now: datetime, count: int) -> list[AnyRow]:
-        """Find what is due, oldest first within a priority: one pure index range for each."""
-        rows: list[AnyRow] = []
+        """Find what is due, oldest first within a priority: one pure index range for each.
+
+        High goes first; but a tenth of what is taken is kept for each lower priority that waits,
+        so that none starves for ever.
+        """
+        share, room = count // 10, count
+        found: list[Sequence[AnyRow]] = []
         for priority in PRIORITIES:
-            wanted = {"b_priority": priority, "b_now": now, "b_count": count - len(rows)}
-            rows += connection.execute(self._sql.pick, wanted).all()
-            if len(rows) >= count:
-                break
-        return rows
+            wanted = {"b_priority": priority, "b_now": now, "b_count": max(room, share)}
+            rows = connection.execute(self._sql.pick, wanted).all() if max(room, share) else ()
+            found.append(rows)
+            room = max(0, room - len(rows))
+        high, normal, low = found
+        kept_low = min(share, len(low))
+        high = high[: count - min(share, len(normal)) - kept_low]
+        normal = normal[: count - len(high) - kept_low]
+        return [*high, *normal, *low[: count - len(high) - len(normal)]]
 
     def _take(
         self,
@@ -209,6 +218,7 @@ def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
         sender=row.sender,
         recipients=tuple(pending),
         subject=row.subject,
+        priority=row.priority,
         attempts=row.attempts,
         unknowns=row.unknowns,
         size=row.size,

@@ -46,7 +46,11 @@ class Enqueuing(OutboxPart):
             number = _number_of(connection, self._tables.message, composed.message_id)
             self._store_content(connection, number, data)
         return QueuedMessage(
-            number, composed.message_id, composed.envelope.recipients, composed.subject
+            number,
+            composed.message_id,
+            composed.envelope.recipients,
+            composed.subject,
+            urgent=composed.priority == 0,
         )
 
     def _insert(self, connection: Connection, row: dict[str, Any], data: bytes) -> int:

@@ -26,6 +26,7 @@ class QueuedMessage:
         id: the row's number; never given to another message.
         message_id: the Message-ID header, identical on every try.
         duplicate: true when the idempotency key was already known, and nothing was added.
+        urgent: whether its priority is high.
     """
 
     id: int
@@ -33,6 +34,7 @@ class QueuedMessage:
     recipients: tuple[str, ...]
     subject: str = field(repr=False)
     duplicate: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Claimed:
     recipients: tuple[str, ...]
     """Envelope recipients that no server has accepted yet."""
     subject: str = field(repr=False)
+    priority: int
     attempts: int
     unknowns: int
     size: int

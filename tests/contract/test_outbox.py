@@ -137,6 +137,23 @@ class TestClaim:
         ids = [host.send(priority=each) for each in order]
         assert [m.id for m in held(host).messages] == [ids[2], ids[4], ids[1], ids[3], ids[0]]
 
+    def test_low_priority_never_starves(self, host: Host) -> None:
+        """Behind more high mail than can be taken, one in ten is still normal, one low."""
+        kinds = {n: host.send(priority=n) for n in ("low", "normal")}
+        with host.app.app_context():
+            for _ in range(30):
+                host.plato.send(
+                    subject="x",
+                    recipients="a@example.com",
+                    sender="b@example.com",
+                    body="x",
+                    priority="high",
+                )
+            host.db.session.commit()
+        taken = [m.id for m in held(host, limit=10).messages]
+        assert len(taken) == 10
+        assert taken[-2:] == [kinds["normal"], kinds["low"]]
+
     def test_never_more_than_batch_in_an_interval(self, host: Host) -> None:
         """The fourth message of three per interval waits until the first is old enough."""
         for _ in range(5):

@@ -249,6 +249,30 @@ def test_stopping_gives_back_what_was_not_begun(host: Host) -> None:
     assert sorted(attempts(host)[number] for number in ids) == [0, 0, 0, 1]
 
 
+def test_urgent_mail_overtakes_bulk(host: Host) -> None:
+    """Mail of high priority that comes while bulk is sent goes before the rest of the bulk."""
+    order: list[int] = []
+    with ScriptedServer() as server:
+        host.configure(server.port)
+        bulk = [host.send(priority="low") for _ in range(10)]
+        worker = host.site.make_worker()
+        worker.delivery.connections = 1
+        urgent: list[int] = []
+
+        def hear(_: object, message: Any, **__: object) -> None:
+            order.append(message.id)
+            if not urgent:
+                urgent.append(host.send(priority="high"))
+                worker.delivery.expect(urgent=True)
+
+        with message_sent.connected_to(hear, host.app):
+            while worker.delivery.round() == 0:
+                pass
+        worker.delivery.hang_up()
+    assert sorted(order) == sorted([*bulk, *urgent])
+    assert order.index(urgent[0]) <= 2
+
+
 def test_signals_tell_each_outcome(host: Host) -> None:
     """Sent, deferred and failed are told with the message and the result; a veto cancels."""
     told: list[tuple[str, str]] = []
