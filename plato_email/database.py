@@ -240,9 +240,11 @@ def tables_are_missing(error: DBAPIError) -> bool:
 
 
 def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
+    # An error names the statement, never its parameters: they are people's addresses.
     if url.get_backend_name() == "sqlite":
         return create_engine(
             url,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
             connect_args={"timeout": 30, **connect_args},
             pool_size=2,
@@ -250,6 +252,7 @@ def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         )
     engine = create_engine(
         url,
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args=dict(connect_args),
         pool_size=2,
