@@ -1,4 +1,4 @@
-"""The state diagram of the guarantees, held against what the code does to real rows."""
+"""The guarantees' state diagram and what they say of dying senders, against real rows."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 
-from plato_email import message_sending
+from plato_email import message_failed, message_sending, message_sent
 from plato_email.outbox import Claimed, Result, Slice
 from plato_email.tables import State
 from tests.support.databases import fresh_database
 from tests.support.documents import blocks, read
 from tests.support.sites import Host, hosted
-from tests.support.smtp_servers import Catcher
+from tests.support.smtp_servers import Catcher, Conversation, ScriptedServer
 
 Edge = tuple[str, str]
 PAGE = "docs/explanation/delivery-guarantees.md"
@@ -57,7 +57,7 @@ class Watched(Host):
         assert self.site.outbox.advance(held, begin=held.messages)
         return held, held.messages[0]
 
-    def lapse(self) -> None:
+    def lapse(self, send_attempts: int = 2) -> None:
         """Let the leases of all senders lapse, as if they had died, and have others notice."""
         message = self.site.tables.message
         past = self.site.clock.now() - timedelta(seconds=1)
@@ -65,7 +65,7 @@ class Watched(Host):
         self.site.database.write(
             lambda c: c.execute(update(message).where(leased).values(lease_until=past))
         )
-        self.site.outbox.claim(limit=1, batch=0, interval=30, send_attempts=2)
+        self.site.outbox.claim(limit=1, batch=0, interval=30, send_attempts=send_attempts)
 
     def due(self) -> None:
         """Let every wait be over."""
@@ -133,11 +133,30 @@ def _with_dying_senders(host: Watched) -> None:
         host.lapse()
         at = host.site.clock.now()
         outbox.advance(held, done=[Result(message, late, late.value, at, 1, "accepted")])
+    held, message = _killed_in_the_last_try(host)
+    at = host.site.clock.now()
+    outbox.advance(held, done=[Result(message, State.SENT, "sent", at, 1, "accepted")])
+    _killed_in_the_last_try(host)
+
+
+def _killed_in_the_last_try(host: Watched) -> tuple[Slice, Claimed]:
+    """Queue a message and let each sender that begins it die; return what the last one held."""
     host.send()
     for _ in range(2):
-        host.begin()
+        held, message = host.begin()
         host.lapse()
         host.due()
+    return held, message
+
+
+def _without_its_content(host: Watched) -> None:
+    """The stored bytes are gone before the message is sent."""
+    number, content = host.send(), host.site.tables.content
+    gone = delete(content).where(content.c.message_id == number)
+    host.site.database.write(lambda c: c.execute(gone))
+    with Catcher() as server:
+        host.configure(server.port)
+        host.rounds()
 
 
 def _purged(host: Watched) -> None:
@@ -155,5 +174,43 @@ def test_the_arrows_are_what_the_code_does(watched: Watched) -> None:
     _over_smtp(watched)
     _refused_at_the_dot(watched)
     _with_dying_senders(watched)
+    _without_its_content(watched)
     _purged(watched)
     assert watched.seen() == drawn()
+
+
+def test_a_death_in_the_last_try_is_silent_and_late_truth_is_not(watched: Watched) -> None:
+    """The failure is a try that is unknown, without a signal; the late success sends one."""
+    failed: list[str] = []
+    sent: list[str] = []
+
+    def note_failed(_: object, message: Claimed, result: Result) -> None:
+        failed.append(message.message_id)
+
+    def note_sent(_: object, message: Claimed, result: Result) -> None:
+        sent.append(message.message_id)
+
+    with message_failed.connected_to(note_failed), message_sent.connected_to(note_sent):
+        number, message = _overtaken_while_sending(watched)
+    tries = [each.outcome for each in watched.site.outbox.attempts(number)]
+    assert sorted(tries) == ["sent", "unknown"]
+    assert watched.states() == {number: "sent"}
+    assert failed == []
+    assert sent == [message]
+
+
+def _overtaken_while_sending(host: Watched) -> tuple[int, str]:
+    """Send the one message in its only try; the lease lapses before the answer comes."""
+
+    def answer_late(conversation: Conversation) -> None:
+        host.lapse(send_attempts=1)
+        assert set(host.states().values()) == {"failed"}
+        conversation.send("250 2.0.0 Ok")
+
+    with ScriptedServer({".": answer_late}) as server:
+        host.configure(server.port, send_attempts=1)
+        number = host.send()
+        host.rounds()
+    row = host.site.outbox.message(number)
+    assert row is not None
+    return number, row.message_id

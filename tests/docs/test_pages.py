@@ -15,10 +15,15 @@ import plato_email
 from plato_email import Message
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS
-from plato_email.delivery import PAUSES, backoff
+from plato_email.delivery import PAUSES, SLICE, backoff
+from plato_email.delivery.crew import MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
+from plato_email.delivery.judge import FIRST_RETRY
+from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS
 from plato_email.encryption import KeyRing
 from plato_email.errors import Stage, Verdict
+from plato_email.lifecycle import GRACE
 from plato_email.outbox import LEASE
+from plato_email.outbox.claiming import TAKES_KEPT, UNKNOWN_RETRY
 from plato_email.status import Condition
 from plato_email.views import ROUTES
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, links, name, read
@@ -145,6 +150,25 @@ def test_waits_are_those_of_the_code() -> None:
     assert "1 hour up to 4 hours" in text
     assert LEASE == 60
     assert "lease of 60 seconds" in text
+    assert FIRST_RETRY == UNKNOWN_RETRY == 60
+    assert "puts it back for a minute" in text
+    assert "tried again after 60 seconds, no attempt charged" in text
+    assert TAKES_KEPT == 3600
+    assert "remembered for an hour" in text
+    assert SLICE_SECONDS == 5
+    assert "every five seconds" in text
+    assert GRACE == 5
+    assert "a web process for five seconds" in text
+
+
+def test_the_numbers_of_the_connections_are_those_of_the_code() -> None:
+    """What the decision says of slices and connections is what senders do."""
+    text = " ".join(read("docs/decisions/0011-connections-and-group-commit.md").split())
+    assert (SLICE, MAILS_WORTH_A_CONNECTION) == (25, 3)
+    assert "up to 25 messages for each" in text
+    assert "one connection for every three" in text
+    assert (CONNECTION_MAILS, CONNECTION_IDLE) == (100, 60)
+    assert "after 100 mails or a minute" in text
 
 
 def test_style_properties_and_states_exist() -> None:
