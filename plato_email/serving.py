@@ -20,6 +20,9 @@ from flask.helpers import get_debug_flag
 Ready = Callable[[], bool]
 """Says whether the server has finished loading the app."""
 
+_LOADED_WHERE_SERVED = frozenset({"cheroot", "granian", "hypercorn", "uvicorn", "waitress"})
+"""Servers whose commands import the app in the very processes that serve it, and in no other."""
+
 _UWSGI_HAS_THREADS_SINCE = (2, 0, 27)
 
 
@@ -45,7 +48,7 @@ def loading_server() -> Ready | None:
         module = _module(frame)
         if module == "gunicorn.arbiter":
             return None  # --preload: this is the master, its workers are forked later
-        if module.startswith("gunicorn.workers.") or module == "waitress.runner":
+        if module.startswith("gunicorn.workers.") or module.split(".")[0] in _LOADED_WHERE_SERVED:
             return _left(inner)
         if module == "flask.cli" and frame.f_code.co_name == "run_command":
             return None if _reloads(frame.f_locals.get("reload")) else _left(inner)
@@ -57,10 +60,13 @@ def gunicorn_worker_born() -> Ready | None:
     """Say when the worker that gunicorn has just forked (``--preload``) begins to serve.
 
     Not before: until then it may still have the rights of root, and make files with them.
+    ``None`` for one that is yet to replace threads by greenlets: a thread of now would stand still.
     """
     for frame in _outwards(sys._getframe()):
         if _module(frame) == "gunicorn.arbiter" and frame.f_code.co_name == "spawn_worker":
             worker = frame.f_locals.get("worker")
+            if any("gevent" in part.__module__ for part in type(worker).__mro__):
+                return None
             return lambda: bool(getattr(worker, "booted", True))
     return None
 
