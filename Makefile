@@ -36,9 +36,8 @@ format: $(VENV)/.has-dev ## Put the code into the project's format
 bench: $(VENV)/.has-test ## Measure, one figure a line; the machine matters, compare on one only
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: $(if $(wildcard docs/conf.py),$(VENV)/.has-docs) ## Build the documentation into build/docs; a broken link is an error
-	@if test -f docs/conf.py; then $(BIN)/sphinx-build -n -W -q docs build/docs; \
-		else echo "docs/ is plain Markdown: read it as it is."; fi
+docs: $(VENV)/.has-demo ## Write the reference pages anew from the code; the other pages are read as they are
+	@$(BIN)/python docs/generate.py
 
 clean: ## Remove what make made: .venv, caches, and the demo's data in instance/
 	rm -rf $(VENV) build dist instance .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \

@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from the code: ``python docs/generate.py``.
+"""Write the reference pages that are made from the code: ``make docs``.
 
 tests/docs fails while a page differs from what this script would write.
 """
@@ -16,7 +16,7 @@ from plato_email.config import OPTIONS, Option
 from plato_email.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
-_MADE = "<!-- Made by docs/generate.py; edit the code, then run it again. -->"
+_MADE = "<!-- Made by docs/generate.py; edit the code, then run: make docs -->"
 
 _CONFIGURATION = f"""\
 # Configuration
@@ -151,9 +151,13 @@ def _help(command: click.Command) -> str:
 
 
 def main() -> None:
-    """Write every page."""
+    """Write every page that differs, and say of each what was done."""
     for path, text in pages().items():
-        path.write_text(text, encoding="utf-8")
+        current = path.exists() and path.read_text(encoding="utf-8") == text
+        if not current:
+            path.write_text(text, encoding="utf-8")
+        name = path.relative_to(REFERENCE.parents[1])
+        click.echo(f"{name}: {'is as the code says' if current else 'written anew'}")
 
 
 if __name__ == "__main__":
