@@ -41,7 +41,7 @@ class SignalEvents:
             *(result.message.message_id, result.outcome, result.stage, result.milliseconds, said),
         )
         signal = _signal_for(result)
-        if signal is None:
+        if signal is None or not signal.receivers:
             return
         try:
             signal.send(self._app, message=result.message, result=result)

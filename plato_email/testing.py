@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from .outbox import QueuedMessage
+    from .worker import Worker
 
 
 @contextmanager
@@ -40,11 +41,9 @@ def deliver_due(app: Flask) -> Counter[str]:
     Needs settings that name a server: in tests most often a catcher on this machine.
     """
     with app.app_context():
-        delivery = app.extensions["plato_email"].make_worker().delivery
+        worker: Worker = app.extensions["plato_email"].make_worker()
         try:
-            while delivery.round() == 0:
-                pass
+            worker.drain()
         finally:
-            delivery.hang_up()
-        tally: Counter[str] = delivery.tally
-        return tally
+            worker.finish()
+        return worker.delivery.tally

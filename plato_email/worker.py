@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("plato_email")
 
+SOON = 0.1
+"""Seconds that a claim of another process takes at most, and more: worth waiting for."""
 REPORT_EVERY = 20.0
 TIDY_EVERY = 3600.0
 
@@ -53,6 +55,12 @@ class Worker:
             self._tidied = time.monotonic()
             self.tidy()
         return min(delay, TICK)
+
+    def drain(self) -> None:
+        """Do rounds until nothing is due, or the sender stops; wait while others are claiming."""
+        stopping = self.delivery.stopping
+        while not stopping.is_set() and (delay := self.round()) < SOON:
+            stopping.wait(delay)
 
     def report(self, error: BaseException | None = None) -> None:
         """Tell the page that this sender is alive, and what went wrong if anything did."""

@@ -29,8 +29,7 @@ def send_due(as_json: bool) -> None:
     worker = plato.make_worker()
     with _stopping_on_signals(worker.delivery.stopping.set):
         try:
-            while not worker.delivery.stopping.is_set() and worker.round() == 0:
-                pass
+            worker.drain()
         finally:
             worker.delivery.hang_up()
     tally = dict(worker.delivery.tally)

@@ -14,7 +14,7 @@ from ..message import Envelope
 from .judge import Judge
 
 if TYPE_CHECKING:
-    from ..outbox import Claimed, Result
+    from ..outbox import Advanced, Claimed, Result
     from ..smtp import Session
     from .crew import Crew
 
@@ -112,12 +112,12 @@ class Courier:
         """Record what is done and begin this message, before a byte of it leaves."""
         done, self._done = self._done, []
         try:
-            begun = self._crew.ledger.post(done, message)
+            advanced = self._crew.ledger.post(done, message)
         except BaseException:
             self._done = [*done, *self._done]
             raise
-        self._tell(done)
-        if not begun:
+        self._tell(done, advanced)
+        if message.id not in advanced.begun:
             raise LeaseLost
         judge.begun = True
 
@@ -128,12 +128,15 @@ class Courier:
 
     def _flush(self) -> None:
         if self._done:
-            self._crew.ledger.post(self._done, None)
+            advanced = self._crew.ledger.post(self._done, None)
             done, self._done = self._done, []
-            self._tell(done)
+            self._tell(done, advanced)
 
-    def _tell(self, done: list[Result]) -> None:
+    def _tell(self, done: list[Result], advanced: Advanced) -> None:
+        """Tell what was recorded; what another sender has taken over is for that one to tell."""
         for result in done:
+            if result.message.id in advanced.lost:
+                continue
             self._delivery.tally[result.outcome] += 1
             self._delivery.events.concluded(result)
 

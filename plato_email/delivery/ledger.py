@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..outbox import Claimed, Outbox, Result, Slice
+    from ..outbox import Advanced, Claimed, Outbox, Result, Slice
 
 
 class _Entry:
@@ -16,9 +16,17 @@ class _Entry:
     def __init__(self, done: Sequence[Result], begin: Claimed | None) -> None:
         self.done = done
         self.begin = begin
-        self.settled = False
-        self.begun = True
+        self.outcome: Advanced | None = None
         self.error: BaseException | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self.outcome is not None or self.error is not None
+
+    def answer(self) -> Advanced:
+        if self.outcome is None:
+            raise self.error or RuntimeError("the ledger was never written")
+        return self.outcome
 
 
 class Ledger:
@@ -35,28 +43,28 @@ class Ledger:
         self._entries: list[_Entry] = []
         self._writing = False
 
-    def post(self, done: Sequence[Result], begin: Claimed | None) -> bool:
+    def post(self, done: Sequence[Result], begin: Claimed | None) -> Advanced:
         """Record ``done`` and begin ``begin``; return once that is committed.
 
         Returns:
-            Whether ``begin`` may be sent.
+            What came of all that was committed together, these included.
         """
         entry = _Entry(done, begin)
         with self._changed:
             self._entries.append(entry)
             self._changed.wait_for(lambda: entry.settled or not self._writing)
             if entry.settled:
-                return _answer(entry)
+                return entry.answer()
             self._writing = True
             batch, self._entries = self._entries, []
         self._write(batch)
-        return _answer(entry)
+        return entry.answer()
 
     def _write(self, batch: Sequence[_Entry]) -> None:
         error: BaseException | None = None
-        begun: frozenset[int] = frozenset()
+        outcome: Advanced | None = None
         try:
-            begun = self._outbox.advance(
+            outcome = self._outbox.advance(
                 self._held,
                 done=[result for entry in batch for result in entry.done],
                 begin=[entry.begin for entry in batch if entry.begin is not None],
@@ -65,13 +73,6 @@ class Ledger:
             error = caught
         with self._changed:
             for entry in batch:
-                entry.settled, entry.error = True, error
-                entry.begun = entry.begin is None or entry.begin.id in begun
+                entry.outcome, entry.error = outcome, error
             self._writing = False
             self._changed.notify_all()
-
-
-def _answer(entry: _Entry) -> bool:
-    if entry.error is not None:
-        raise entry.error
-    return entry.begun

@@ -13,6 +13,7 @@ from .reading import Reading
 from .recording import Recording
 from .upkeep import Upkeep
 from .values import (
+    Advanced,
     Attempt,
     Claimed,
     Gate,
@@ -34,6 +35,7 @@ class Outbox(Enqueuing, Claiming, Recording, Reading, Upkeep, Keeping):
 __all__ = [
     "CONTENT",
     "LEASE",
+    "Advanced",
     "Attempt",
     "Claimed",
     "Gate",

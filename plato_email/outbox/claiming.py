@@ -107,12 +107,19 @@ class Claiming(OutboxPart):
                 if state is State.CLAIMED:
                     connection.execute(self._sql.reap_claimed, mine)
                     continue
-                spent = row.attempts >= send_attempts
-                later = now if spent else now + timedelta(seconds=UNKNOWN_RETRY)
-                statement = self._sql.reap_spent if spent else self._sql.reap_sending
-                connection.execute(statement, mine | {"b_at": later})
+                if row.attempts >= send_attempts:
+                    final = {"b_at": now, "b_state": self._final_state(connection, row.id)}
+                    connection.execute(self._sql.reap_spent, mine | final)
+                else:
+                    later = now + timedelta(seconds=UNKNOWN_RETRY)
+                    connection.execute(self._sql.reap_sending, mine | {"b_at": later})
                 connection.execute(self._sql.note_attempt, _unknown_attempt(row.id, now))
                 log.warning("message %d: its sender died while sending it", row.id)
+
+    def _final_state(self, connection: Connection, number: int) -> str:
+        """A message that some recipients have is not failed."""
+        accepted = connection.execute(self._sql.somebody_has_it, {"b_id": number}).first()
+        return (State.FAILED if accepted is None else State.SENT).value
 
     def _room(
         self, connection: Connection, now: datetime, batch: int, interval: float
@@ -127,10 +134,10 @@ class Claiming(OutboxPart):
     def _pick(self, connection: Connection, now: datetime, count: int) -> list[AnyRow]:
         """Find what is due, oldest first within a priority: one pure index range for each.
 
-        High goes first; but a tenth of what is taken is kept for each lower priority that waits,
-        so that none starves for ever.
+        High goes first; but a tenth of what is taken, and one at least, is kept for each lower
+        priority that waits, so that none starves for ever.
         """
-        share, room = count // 10, count
+        share, room = max(1, count // 10) if count > 2 else 0, count
         found: list[Sequence[AnyRow]] = []
         for priority in PRIORITIES:
             wanted = {"b_priority": priority, "b_now": now, "b_count": max(room, share)}

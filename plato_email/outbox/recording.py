@@ -13,7 +13,7 @@ from ..tables import State
 from .base import OutboxPart
 from .claiming import LEASE
 from .statements import GATE
-from .values import REPLY_LENGTH, Claimed, Result, Slice
+from .values import REPLY_LENGTH, Advanced, Claimed, Result, Slice
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,7 +39,7 @@ class Recording(OutboxPart):
 
     def advance(
         self, held: Slice, *, done: Sequence[Result] = (), begin: Sequence[Claimed] = ()
-    ) -> frozenset[int]:
+    ) -> Advanced:
         """Record what is done and begin what comes next, in one short transaction.
 
         A begun message is marked *sending* and its attempt is counted before a byte of it
@@ -49,9 +49,6 @@ class Recording(OutboxPart):
             held: the slice whose token guards every statement.
             done: results to record.
             begin: messages to begin, one of each connection.
-
-        Returns:
-            The ids of ``begin`` that may be sent; the others were lost to another sender.
         """
 
         patience = PATIENCE if done else 30.0
@@ -147,7 +144,7 @@ class Recording(OutboxPart):
         begin: Sequence[Claimed],
         *,
         together: bool,
-    ) -> frozenset[int]:
+    ) -> Advanced:
         now = self._clock.now()
         mine = self._conclude(connection, token, done, now, together=together)
         if done:
@@ -156,7 +153,9 @@ class Recording(OutboxPart):
             if result.refused or result.message.answered:
                 self._note_recipients(connection, result, now)
         self._drop_contents(connection, mine)
-        return self._begin(connection, token, begin, now) if begin else frozenset()
+        begun = self._begin(connection, token, begin, now) if begin else frozenset[int]()
+        stored = {result.message.id for result in mine}
+        return Advanced(begun, frozenset(each.message.id for each in done) - stored)
 
     def _conclude(
         self,

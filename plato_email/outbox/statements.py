@@ -137,7 +137,13 @@ class Statements:
         )
         at = bindparam("b_at", type_=DateTime)
         self.reap_sending = unsure.values(state=State.QUEUED.value, available_at=at)
-        self.reap_spent = unsure.values(state=State.FAILED.value, finished_at=at)
+        state = bindparam("b_state", type_=String)
+        self.reap_spent = unsure.values(state=state, finished_at=at)
+        recipient = self._tables.recipient
+        self.somebody_has_it = select(recipient.c.address).where(
+            recipient.c.message_id == bindparam("b_id"),
+            recipient.c.outcome == literal_column("'accepted'"),
+        )
 
     def _build_results(self) -> None:
         message, content = self._tables.message, self._tables.content
@@ -151,7 +157,7 @@ class Statements:
             )
         )
         self.finish = self._concluding("finished_at")
-        self.put_off = self._concluding("available_at")
+        self.put_off = self._concluding("available_at").values(finished_at=None)
         self.note_attempt = insert(self._tables.attempt)
         self.drop_content = delete(content).where(content.c.message_id == bindparam("b_id"))
         self.renew = self._held(State.CLAIMED, State.SENDING).values(

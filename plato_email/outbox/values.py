@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..tables import State
 
@@ -103,6 +103,15 @@ class Result:
     """Seconds until the next try, where state is QUEUED."""
     accepted: tuple[str, ...] = ()
     refused: Mapping[str, RecipientRefusal] = field(default_factory=dict)
+
+
+class Advanced(NamedTuple):
+    """What `Outbox.advance` could do."""
+
+    begun: frozenset[int]
+    """The ids that may be sent; the others were lost to another sender."""
+    lost: frozenset[int]
+    """The ids whose result was not stored, for another sender has taken them over."""
 
 
 @dataclass(frozen=True, slots=True)

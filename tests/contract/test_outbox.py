@@ -221,8 +221,9 @@ class TestClaim:
         first = held(host)
         age_leases(host)
         second = held(host)
-        assert not host.site.outbox.advance(first, begin=first.messages[:1])
-        assert host.site.outbox.advance(second, begin=second.messages[:1])
+        number = first.messages[0].id
+        assert host.site.outbox.advance(first, begin=first.messages[:1]).begun == frozenset()
+        assert host.site.outbox.advance(second, begin=second.messages[:1]).begun == {number}
 
     def test_stale_result_never_overwrites_a_newer_claim(self, host: Host) -> None:
         """The result of a sender that lost its lease does not touch the new holder's row."""
