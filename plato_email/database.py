@@ -26,6 +26,9 @@ from sqlalchemy.types import DateTime
 T = TypeVar("T")
 log = logging.getLogger("plato_email")
 
+IDLE_TRANSACTION = 60.0
+"""Seconds after which the database ends a transaction whose process is frozen or cut off."""
+
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
 _RETRY_MYSQL = {1020, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055}
 _RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03")
@@ -228,15 +231,17 @@ def may_be_repeated(error: DBAPIError) -> bool:
 
 
 MISSING_TABLES = (
-    "The tables of plato_email are missing. Run your migrations (flask db migrate, "
-    "flask db upgrade), or db.create_all()."
+    "The tables of plato_email are missing, or older than this version. Run your migrations "
+    "(flask db migrate, flask db upgrade); a site without migrations: flask email upgrade."
 )
 
 
 def tables_are_missing(error: DBAPIError) -> bool:
-    """Whether a statement failed because nobody has made our tables yet."""
+    """Whether a statement failed because our tables, or columns of them, are not there yet."""
     said = str(error.orig).lower()
-    return "plato_email_" in said and ("no such table" in said or "exist" in said)
+    ours = "plato_email_" in said or "plato_email_" in (error.statement or "")
+    lacks = ("no such table", "no such column", "no column named", "exist", "unknown column")
+    return ours and any(words in said for words in lacks)
 
 
 def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
@@ -264,12 +269,26 @@ def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
 
 
 def _bound_waits(connection: Any, _record: object) -> None:
-    """A sender that waits for a lock must give up and come again, not hang."""
+    """A sender that waits for a lock must give up and come again; one that is gone must let go.
+
+    A process that is stopped, or a machine that is cut off, keeps its locks as long as the
+    database believes in its connection: hours. Nobody else could claim meanwhile.
+    """
     cursor = connection.cursor()
     if type(connection).__module__.startswith("psycopg"):
         cursor.execute("SET lock_timeout = '5s'")
-        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        idle = int(IDLE_TRANSACTION * 1000)
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle}")
+        # From version 17 on; the one before overlooks a client that is silent after a pipeline.
+        cursor.execute(
+            f"SELECT set_config(name, '{idle}', false) FROM pg_settings"  # noqa: S608 - a number
+            " WHERE name = 'transaction_timeout'"
+        )
         connection.commit()
     else:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 5")
+        cursor.execute("SELECT VERSION()")
+        # MySQL knows no such bound.
+        if "mariadb" in str(cursor.fetchone()).lower():
+            cursor.execute(f"SET SESSION idle_transaction_timeout = {int(IDLE_TRANSACTION)}")
     cursor.close()

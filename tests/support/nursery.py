@@ -47,6 +47,10 @@ class Nursery:
         """Stop a sender in the middle of whatever it does."""
         os.kill(pid, signal.SIGSTOP)
 
+    def wait_until_frozen(self, pid: int) -> None:
+        """Wait until a sender has stopped itself."""
+        self._ask("frozen", pid)
+
     def thaw(self, pid: int) -> None:
         """Let a frozen sender go on."""
         os.kill(pid, signal.SIGCONT)
@@ -107,12 +111,13 @@ def _serve() -> None:
         if verb == "wait":
             _, status = os.waitpid(argument, 0)
             answer = os.waitstatus_to_exitcode(status)
+        elif verb == "frozen":
+            _, answer = os.waitpid(argument, os.WUNTRACED)
         else:
             answer = os.fork()
             if answer == 0:
                 _be_sender(cli, sender_app.__name__, argument)
-        sys.__stdout__.write(f"{answer}\n")  # type: ignore[union-attr]
-        sys.__stdout__.flush()  # type: ignore[union-attr]
+        print(answer, flush=True)
 
 
 def _be_sender(cli: Any, app: str, variables: dict[str, str]) -> None:
@@ -125,7 +130,7 @@ def _be_sender(cli: Any, app: str, variables: dict[str, str]) -> None:
         cli.main(["--app", app, "email", "run"], standalone_mode=False)
         code = 0
     except BaseException:  # noqa: BLE001 - the parent's loop must not go on in the child
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
 
