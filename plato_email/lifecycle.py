@@ -161,7 +161,7 @@ def _on_sigterm(number: int, _frame: FrameType | None) -> None:
 def _end(number: int) -> None:
     try:
         for site in list(_sites):
-            site.ask_to_stop()
+            site.poller.ask_to_stop()
         until = time.monotonic() + GRACE
         for site in list(_sites):
             site.stop(max(0.0, until - time.monotonic()))

@@ -11,15 +11,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import DBAPIError
-
+from .background import BackgroundSender
 from .config import Config, read_config
-from .database import MISSING_TABLES, Database, DatabaseClock, tables_are_missing
-from .delivery import TICK, Delivery
+from .database import Database, DatabaseClock
+from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
 from .errors import ConfigurationError, KeyRingError
 from .outbox import Outbox
-from .poller import Poller
 from .reporting import SignalEvents
 from .settings import RULES, Pin, Reencrypted, SettingsStore
 from .signals import message_queued
@@ -128,7 +126,7 @@ class Site:
         )
         self._default_sender = self._sending_settings = None
         self.outbox.open_gate()
-        self.wake()
+        self.poller.wake()
 
     def default_sender(self, connection: Any) -> str:
         """Return the sender of mail that names none; remembered for some seconds."""
@@ -190,7 +188,7 @@ class Site:
 
     def committed(self, messages: list[QueuedMessage]) -> None:
         """Mail exists from this moment on: wake the sender and tell who listens."""
-        self.wake(urgent=any(message.urgent for message in messages))
+        self.poller.wake(urgent=any(message.urgent for message in messages))
         for message in messages:
             try:
                 message_queued.send(self.app, message=message)
@@ -212,19 +210,8 @@ class Site:
             self.poller.start()
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """Stop the poller: the message in hand is finished, the others are given back."""
-        self.ask_to_stop()
+        """Stop the poller; see `BackgroundSender.stop`."""
         return self.poller.stop(timeout)
-
-    def wake(self, *, urgent: bool = False) -> None:
-        """Tell this process's sender that there is something to send."""
-        self._expect(urgent)
-        self.poller.wake()
-
-    def ask_to_stop(self) -> None:
-        """Begin to stop and do not wait; safe in a signal handler."""
-        self._stop_worker()
-        self.poller.ask_to_stop()
 
     def after_fork(self) -> None:
         """Make anew what a fork does not carry over: threads, locks, sockets."""
@@ -243,44 +230,8 @@ class Site:
             keep_failed=self.config["KEEP_FAILED_DAYS"] > 0,
         )
 
-    def _make_poller(self) -> Poller:
-        worker: list[Worker] = []
-        missing: list[bool] = []
-
-        def work() -> float:
-            with self.app.app_context():
-                if not worker:
-                    worker.append(self.make_worker())
-                try:
-                    return worker[0].round()
-                except DBAPIError as error:
-                    if not tables_are_missing(error):
-                        raise
-                    if missing:
-                        log.warning(MISSING_TABLES)
-                        return TICK
-                    # The app's factory may be about to make them.
-                    missing.append(True)
-                    return 2.0
-
-        def finish() -> None:
-            if worker:
-                worker[0].finish()
-
-        def failed(error: BaseException) -> None:
-            if worker:
-                worker[0].report(error)
-
-        def stop() -> None:
-            if worker:
-                worker[0].delivery.stopping.set()
-
-        def expect(urgent: bool) -> None:
-            if worker:
-                worker[0].delivery.expect(urgent=urgent)
-
-        self._stop_worker, self._expect = stop, expect
-        return Poller(work, finish=finish, failed=failed)
+    def _make_poller(self) -> BackgroundSender:
+        return BackgroundSender(self.make_worker, self.app.app_context)
 
     # -- the host's database -------------------------------------------------------------------
 

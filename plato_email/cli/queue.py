@@ -50,7 +50,7 @@ def run() -> None:
     """
     plato = site()
     click.echo(f"Sending mail as process {os.getpid()}. Ctrl-C ends it.")
-    with _stopping_on_signals(plato.ask_to_stop):
+    with _stopping_on_signals(plato.poller.ask_to_stop):
         plato.poller.start()
         while plato.poller.alive:
             plato.poller.join(1.0)

@@ -160,6 +160,12 @@ class Delivery:
             kept[1].abort()
             kept[1].close()
 
+    def abort(self) -> None:
+        """Cut all connections from another thread; mail under way ends at once."""
+        self.stopping.set()
+        for _, session in list(self._sessions.values()):
+            session.abort()
+
     def hang_up(self) -> None:
         """Close all connections."""
         while self._sessions:

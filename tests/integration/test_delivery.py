@@ -17,6 +17,7 @@ from tests.support.smtp_servers import (
     Reply,
     ScriptedServer,
     drop,
+    hang,
     last,
 )
 
@@ -271,6 +272,19 @@ def test_urgent_mail_overtakes_bulk(host: Host) -> None:
         worker.delivery.hang_up()
     assert sorted(order) == sorted([*bulk, *urgent])
     assert order.index(urgent[0]) <= 2
+
+
+def test_stop_cuts_a_hanging_mail_and_gives_it_back(host: Host) -> None:
+    """A server that hangs before the final dot does not hold up the end of a process."""
+    with ScriptedServer({"DATA": hang}) as server:
+        host.configure(server.port)
+        number = host.send()
+        host.site.start()
+        while not any(line == "DATA" for line in server.commands):
+            host.site.poller.join(0.01)
+        assert host.site.stop(timeout=0.2)
+    assert host.states() == {number: "queued"}
+    assert attempts(host) == {number: 0}
 
 
 def test_signals_tell_each_outcome(host: Host) -> None:
