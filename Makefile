@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types format bench docs clean
@@ -33,14 +34,14 @@ format: $(VENV)/.has-dev ## Put the code into the project's format
 	@$(BIN)/ruff check --fix --exit-zero
 	@$(BIN)/ruff format
 
-bench: $(VENV)/.has-test ## Measure, one figure a line; the machine matters, compare on one only
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.has-test .venv-bench/.has-peers ## Measure ours beside its peers (15 minutes; BENCH_ARGS=--quick: one)
+	@$(BIN)/python benchmarks/report.py $(BENCH_ARGS)
 
 docs: $(VENV)/.has-demo ## Write the reference pages anew from the code; the other pages are read as they are
 	@$(BIN)/python docs/generate.py
 
 clean: ## Remove what make made: .venv, caches, and the demo's data in instance/
-	rm -rf $(VENV) build dist instance .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) .venv-bench build dist instance .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis tests/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -48,6 +49,13 @@ clean: ## Remove what make made: .venv, caches, and the demo's data in instance/
 $(VENV)/.has-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing what '$*' needs into $(VENV) (once; a minute or so)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@
+
+# The other products are measured in an environment of their own.
+.venv-bench/.has-peers: benchmarks/peers.txt | $(VENV)/bin/python
+	@echo "Installing the products that ours is measured beside (once; a minute or so)"
+	@$(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -qq --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@
 
 $(VENV)/bin/python:
