@@ -8,10 +8,11 @@ from flask.cli import AppGroup
 from .keys import keys
 from .queue import purge, retry, run, send_due
 from .reports import status, test
+from .upgrade import upgrade
 
 email_commands = AppGroup("email", help="Outbound mail: see it, test it, send it, keep its keys.")
 
-_COMMANDS: tuple[click.Command, ...] = (status, test, send_due, run, retry, purge, keys)
+_COMMANDS: tuple[click.Command, ...] = (status, test, send_due, run, retry, purge, upgrade, keys)
 for _command in _COMMANDS:
     email_commands.add_command(_command)
 
