@@ -34,8 +34,7 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
             except DBAPIError as error:
                 if tables_are_missing(error):
                     raise click.ClickException(MISSING_TABLES) from error
-                first = (str(error.orig).splitlines() or [""])[0]
-                raise click.ClickException(f"The database refused: {first}") from error
+                raise click.ClickException(f"The database refused: {first_line(error)}") from error
 
         return click.command(name)(with_appcontext(told))
 
@@ -48,6 +47,11 @@ def site() -> Site:
     if found is None:
         raise ConfigurationError("plato_email is not on this app.")
     return found
+
+
+def first_line(error: DBAPIError) -> str:
+    """Return what the driver said, without the statement and its values."""
+    return (str(error.orig).splitlines() or [""])[0]
 
 
 def print_json(value: Any) -> None:

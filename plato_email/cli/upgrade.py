@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from ..upgrade import Change, missing
 from ..upgrade import upgrade as add_missing
-from .common import as_json, command, plural, print_json, site
+from .common import as_json, command, first_line, plural, print_json, site
 
 
 @command("upgrade")
@@ -19,10 +20,14 @@ def upgrade(check: bool, as_json: bool) -> None:
     """
     plato = site()
     lines = not as_json
-    if check:
-        changes = plato.database.read(lambda c: missing(c, plato.tables))
-    else:
-        changes = add_missing(plato.database, plato.tables, _told if lines else lambda _: None)
+    try:
+        if check:
+            changes = plato.database.read(lambda c: missing(c, plato.tables))
+        else:
+            changes = add_missing(plato.database, plato.tables, _told if lines else lambda _: None)
+    except DBAPIError as error:
+        # Not what the other commands say: the tables are missing, run this.
+        raise click.ClickException(f"The database refused: {first_line(error)}") from error
     current = not (check and changes)
     if as_json:
         print_json({"current": current, "changes": [_json(change) for change in changes]})

@@ -275,6 +275,20 @@ class TestCommand:
         done = self.email(host, "upgrade", "--json")
         assert json.loads(done.output) == {"current": True, "changes": changes}
 
+    def test_refusal_of_the_database_is_told(self, host: Host) -> None:
+        """What cannot be done is one line, in the database's words, and exit code 1."""
+
+        def change(op: Operations) -> None:
+            op.drop_table("plato_email_process")
+            op.create_index("plato_email_process", "plato_email_take", ["at"])
+
+        alter(host, change)
+        result = self.email(host, "upgrade")
+        assert result.exit_code == 1
+        assert result.output.splitlines()[-1] == (
+            "Error: The database refused: there is already an index named plato_email_process"
+        )
+
     def test_other_commands_say_what_to_do(self, host: Host) -> None:
         """A command that meets an older table names the upgrade, not the driver's words."""
         result = self.email(host, "status")
