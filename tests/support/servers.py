@@ -17,8 +17,7 @@ from threading import Condition, Thread
 from typing import Any
 from urllib.request import Request, urlopen
 
-import pytest
-
+from tests.support.databases import missing
 from tests.support.senders import ROOT, environment
 from tests.support.sites import Host
 
@@ -27,11 +26,11 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:([1-9]\d*)")
 
 
 def program(name: str) -> str:
-    """Return the path of an installed server; skip where it is not."""
+    """Return the path of an installed server."""
     found = shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
+        missing(f"{name} is not installed")
+    return str(found)
 
 
 class Server:
