@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 log = logging.getLogger("plato_email")
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
+"""Seconds between failures: at first, and at most, which is how late an outage's end is seen."""
 
 
 class Poller:
@@ -89,12 +90,21 @@ class Poller:
             except Exception as error:
                 log.exception("the mail poller failed and goes on in %.0f s", pause)
                 self._tell(error)
-                self._stop.wait(pause)
+                self._rest(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             if delay > 0:
                 self._woken.wait(delay)
-        self._finish()
+        try:
+            self._finish()
+        except Exception:
+            log.exception("the mail poller could not sign off")
+
+    def _rest(self, pause: float) -> None:
+        """Wait after a failure; a wake-up, which a commit sends, says that the worst is over."""
+        self._stop.wait(FIRST_PAUSE)
+        if pause > FIRST_PAUSE:
+            self._woken.wait(pause - FIRST_PAUSE)
 
     def _tell(self, error: BaseException) -> None:
         try:

@@ -6,7 +6,7 @@ import socket
 import struct
 from contextlib import suppress
 from functools import partial
-from threading import Condition, Thread
+from threading import Lock, Thread
 from typing import Self
 
 HOST = "127.0.0.1"
@@ -63,9 +63,9 @@ class Proxy:
         self._listener: socket.socket | None = None
         self._lines: list[Line] = []
         self._threads: list[Thread] = []
-        self._changed = Condition()
+        self._changed = Lock()
         self._phrase = b""
-        self._count = 0
+        self._turn = 0
 
     def __enter__(self) -> Self:
         self.restore()
@@ -102,24 +102,24 @@ class Proxy:
         self._listener = listener
         self._run(partial(self._accept, listener))
 
-    def swallow_answer_to(self, phrase: bytes, count: int = 1) -> None:
+    def swallow_answer_to(self, phrase: bytes, *, turn: int = 1) -> None:
         """Break a connection after the server has obeyed ``phrase``, before the client hears it.
 
         Args:
             phrase: bytes of a request.
-            count: how often.
+            turn: which of the requests from now on that have them.
         """
         with self._changed:
-            self._phrase, self._count = phrase, count
+            self._phrase, self._turn = phrase, turn
 
     def wants(self, data: bytes) -> bool:
         """Whether the answer to this request is to be swallowed."""
         with self._changed:
-            if not self._count or self._phrase not in data:
+            if not self._turn or self._phrase not in data:
                 return False
-            self._count -= 1
-            self.swallowed += 1
-            return True
+            self._turn -= 1
+            self.swallowed += not self._turn
+            return not self._turn
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
