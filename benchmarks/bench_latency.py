@@ -47,7 +47,7 @@ def measure(bench: Bench) -> list[Table]:
 
 
 def _cases(bench: Bench, stack: ExitStack) -> list[Case]:
-    count = 20 if bench.quick else 200
+    count = 10 if bench.quick else 120
     pause: dict[str, Any] = {"pause": 0.06}
     cases = []
     kinds = bench.databases.kinds()
