@@ -232,7 +232,8 @@ def _refuse_unknown(app_config: Mapping[str, Any]) -> None:
 
 def _parsed(option: Option, key: str, raw: object) -> Any:
     if isinstance(raw, tuple | list) and option.name == "DEFAULT_SENDER" and len(raw) == 2:
-        raw = f'"{raw[0]}" <{raw[1]}>'
+        name = str(raw[0]).replace("\\", r"\\").replace('"', r"\"")
+        raw = f'"{name}" <{raw[1]}>'
     try:
         return option.parse(raw)
     except ValueError as error:

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime
@@ -29,6 +31,7 @@ log = logging.getLogger("plato_email")
 IDLE_TRANSACTION = 60.0
 """Seconds after which the database ends a transaction whose process is frozen or cut off."""
 
+_DATABASE_AT_FAULT = (OperationalError, InterfaceError, InternalError)
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
 _RETRY_MYSQL = {1020, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055}
 _RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03")
@@ -171,19 +174,23 @@ class Database:
                 raise
             connection.exec_driver_sql("COMMIT")
 
-    def write(self, work: Callable[[Connection], T], *, patience: float = 30.0) -> T:
+    def write(
+        self, work: Callable[[Connection], T], *, patience: float = 30.0, insist: bool = False
+    ) -> T:
         """Run ``work`` in a transaction, again when the database says that it may be run again.
 
         Args:
             work: gets the connection; must do nothing but statements, for it may run twice.
             patience: seconds after which the last error is raised.
+            insist: repeat whatever the database itself is at fault for, a full disk included:
+                what is to be written must not be lost.
         """
 
         def once() -> T:
             with self.transaction() as connection:
                 return work(connection)
 
-        return self._patiently(once, patience)
+        return self._patiently(once, patience, insist)
 
     def read(self, work: Callable[[Connection], T], *, patience: float = 5.0) -> T:
         """Run ``work`` that only reads; see `write`."""
@@ -194,15 +201,16 @@ class Database:
 
         return self._patiently(once, patience)
 
-    def _patiently(self, once: Callable[[], T], patience: float) -> T:
+    def _patiently(self, once: Callable[[], T], patience: float, insist: bool = False) -> T:
         until, pause = time.monotonic() + patience, 0.02
         while True:
             try:
                 return once()
-            except DBAPIError as error:
-                if not may_be_repeated(error) or time.monotonic() + pause > until:
+            except (DBAPIError, PoolTimeout) as error:
+                insisted = insist and isinstance(error, _DATABASE_AT_FAULT)
+                if not (insisted or may_be_repeated(error)) or time.monotonic() + pause > until:
                     raise
-                log.debug("database statement repeated: %s", type(error.orig).__name__)
+                log.debug("database statement repeated: %s", type(error).__name__)
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
 
@@ -214,9 +222,9 @@ class Database:
             self._engine = None
 
 
-def may_be_repeated(error: DBAPIError) -> bool:
+def may_be_repeated(error: DBAPIError | PoolTimeout) -> bool:
     """Whether the statement failed for a passing reason: lock, deadlock, lost connection."""
-    if error.connection_invalidated:
+    if isinstance(error, PoolTimeout) or error.connection_invalidated:
         return True
     cause: Any = error.orig
     if (sqlstate := getattr(cause, "sqlstate", None)) is not None:
@@ -238,10 +246,27 @@ MISSING_TABLES = (
 
 def tables_are_missing(error: DBAPIError) -> bool:
     """Whether a statement failed because our tables, or columns of them, are not there yet."""
-    said = str(error.orig).lower()
-    ours = "plato_email_" in said or "plato_email_" in (error.statement or "")
-    lacks = ("no such table", "no such column", "no column named", "exist", "unknown column")
-    return ours and any(words in said for words in lacks)
+    cause: Any = error.orig
+    said = str(cause).lower()
+    if "plato_email_" not in said and "plato_email_" not in (error.statement or ""):
+        return False
+    if (sqlstate := getattr(cause, "sqlstate", None)) is not None:
+        return sqlstate in ("42P01", "42703")
+    if isinstance(number := cause.args[0] if getattr(cause, "args", None) else None, int):
+        return number in (1146, 1054)
+    return any(words in said for words in ("no such table", "no such column", "no column named"))
+
+
+def insert_once(dialect: str, table: Table) -> Any:
+    """Return an INSERT that changes nothing where there is such a row already.
+
+    An ordinary one that fails would void the whole transaction on PostgreSQL.
+    """
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return mysql.insert(table).prefix_with("IGNORE")
 
 
 def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:

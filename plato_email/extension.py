@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, g
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from .cli import email_commands
 from .database import MISSING_TABLES, tables_are_missing
@@ -107,6 +107,7 @@ class PlatoEmail:
         Raises:
             MessageError: an argument cannot be mailed; nothing was queued.
             ConfigurationError: the tables are missing.
+            KeyRingError: the encryption keys cannot be read or made.
         """
         site = _site()
         joined = session or site.db.session
@@ -115,7 +116,9 @@ class PlatoEmail:
             connection = real.connection(bind_arguments={"clause": site.tables.message})
             composed = _composed(site, connection, message, fields)
             queued = site.outbox.enqueue(connection, composed, site.key_ring())
-        except (OperationalError, ProgrammingError) as error:
+        except DBAPIError as error:
+            # On the host's engine, whose log would show addresses and the subject.
+            error.hide_parameters = True
             if tables_are_missing(error):
                 raise ConfigurationError(MISSING_TABLES) from error
             raise
@@ -178,7 +181,9 @@ def _compose(
 def _watch(site: Site, session: DatabaseSession, queued: QueuedMessage) -> None:
     pending = Pending.of(session, site.committed)
     pending.add(session, queued)
-    g.setdefault(_SESSIONS, []).append(pending)
+    sessions = g.setdefault(_SESSIONS, [])
+    if pending not in sessions:
+        sessions.append(pending)
 
 
 def _look_for_forgotten(_: BaseException | None) -> None:

@@ -25,8 +25,12 @@ class SignalEvents:
 
     def sending(self, message: Claimed) -> bool:
         """Return false when a receiver of ``message_sending`` says so."""
+        if not message_sending.receivers:
+            return True
         try:
-            answers = message_sending.send(self._app, message=message)
+            # A context of its own, so that a receiver's forgotten transaction ends with it.
+            with self._app.app_context():
+                answers = message_sending.send(self._app, message=message)
         except Exception:
             log.exception("a receiver of message_sending failed; the message goes on")
             return True
@@ -44,7 +48,8 @@ class SignalEvents:
         if signal is None or not signal.receivers:
             return
         try:
-            signal.send(self._app, message=result.message, result=result)
+            with self._app.app_context():
+                signal.send(self._app, message=result.message, result=result)
         except Exception:
             log.exception("a receiver of %s failed", signal.name)
 

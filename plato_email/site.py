@@ -68,7 +68,7 @@ class Site:
                 field: Pin(key, _clean(field, key, v))
                 for field, (key, v) in self.config.pins.items()
             },
-            self.config.defaults,
+            {field: _clean(field, "MAIL_*", v) for field, v in self.config.defaults.items()},
         )
         keys = self.config["KEYS"]
         self._configured_keys = _parse_keys(keys) if keys else None
@@ -164,6 +164,11 @@ class Site:
                 connection, settings, report.outcome, title
             )
         )
+        tested = self.load_settings().tested
+        if report.outcome == "sent" and tested is not None and tested.current:
+            # The server takes mail with the stored settings: nobody needs to wait any more.
+            self.outbox.open_gate()
+            self.poller.wake()
         return report
 
     def status(self) -> Status:

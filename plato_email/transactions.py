@@ -49,7 +49,9 @@ class Pending:
         # Releasing a savepoint commits nothing.
         if session.in_nested_transaction() or not self._entries:
             return
-        messages = [message for _, message in self._entries]
+        # A session that was closed in between took what it had with it.
+        now = session.get_transaction()
+        messages = [each for began, each in self._entries if now and _within(began, now)]
         self._entries = []
         self._committed(messages)
 

@@ -39,6 +39,7 @@ class Worker:
 
     def __init__(self, delivery: Delivery, outbox: Outbox, clock: Clock, config: Config) -> None:
         self.delivery = delivery
+        delivery.on_beat = self.report
         self._outbox = outbox
         self._config = config
         self._id = secrets.token_hex(16)
@@ -81,7 +82,7 @@ class Worker:
                 gone += count
                 progress(count)
         bodies = timedelta(days=self._config["KEEP_SENT_BODIES_DAYS"])
-        while bodies and self._outbox.drop_sent_contents(bodies):
+        while self._outbox.drop_sent_contents(bodies):
             pass
         return gone
 

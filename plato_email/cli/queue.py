@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigurationError
-from ..tables import State
 from .common import as_json, command, plural, print_json, site
 from .reports import counted
 
@@ -141,6 +140,3 @@ def _stopping_on_signals(stop: Any) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-__all__ = ["State", "purge", "retry", "run", "send_due"]

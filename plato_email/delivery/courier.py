@@ -15,12 +15,20 @@ from .judge import Judge
 
 if TYPE_CHECKING:
     from ..outbox import Advanced, Claimed, Result
-    from ..smtp import Session
+    from ..smtp import Receipt, Session
     from .crew import Crew
 
 log = logging.getLogger("plato_email")
 
 MAIL_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
+
+
+class _Broken(Exception):
+    """Something that nobody foresaw happened while one message was sent."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class LeaseLost(Exception):
@@ -44,6 +52,7 @@ class Courier:
         self._number = number
         self._delivery = crew.delivery
         self._done: list[Result] = []
+        self._untold: list[Result] = []
 
     def run(self) -> None:
         """Carry until the slice is empty, the server is at fault, or the sender stops."""
@@ -55,13 +64,15 @@ class Courier:
                 if fault is not None:
                     self._blame(fault)
                     break
+                if self._crew.stopping:
+                    break
                 current, following = following, None
         finally:
             if following is not None:
                 # Its commands may be on the wire already; only a cut takes them back.
-                self._crew.give_back(following.message)
                 self._delivery.cut(self._number)
             self._flush()
+            self._tell()
 
     def _load(self) -> Load | None:
         """Take the next message that is wanted and whose bytes are there."""
@@ -83,30 +94,42 @@ class Courier:
         Whatever a message does, it harms only itself.
         """
         judge = self._judge(load.message)
+        session: Session | None = None
         try:
+            # What fails here, short of SMTP, is no fault of the message: it goes to the poller.
             session = self._delivery.session(self._number, self._crew.settings)
-            receipt = session.send(
+            receipt = self._send(session, load, following, judge)
+        except DeliveryError as error:
+            return self._refused(load, following, judge, error)
+        except LeaseLost:
+            log.warning("message %s: the lease was lost, not sent here", load.message.message_id)
+            self._crew.lose()
+            return None
+        except _Broken as broken:
+            self._delivery.cut(self._number)
+            self._done.append(judge.broken(broken.reason))
+            return None
+        finally:
+            self._tell()
+        self._crew.answered = True
+        self._done.append(judge.accepted(receipt))
+        self._settle(session, following)
+        return None
+
+    def _send(self, session: Session, load: Load, following: Load | None, judge: Judge) -> Receipt:
+        try:
+            return session.send(
                 load.envelope,
                 load.data,
                 deadline=self._delivery.timeout,
                 before_body=partial(self._begin, load.message, judge),
                 following=None if following is None else (following.envelope, following.data),
             )
-        except DeliveryError as error:
-            return self._refused(load, following, judge, error)
-        except LeaseLost:
-            log.warning("message %s: the lease was lost, not sent here", load.message.message_id)
-            return None
-        except SQLAlchemyError:
+        except (DeliveryError, LeaseLost, SQLAlchemyError):
             raise
         except Exception as error:
             log.exception("message %s could not be sent", load.message.message_id)
-            self._delivery.cut(self._number)
-            self._done.append(judge.broken(error))
-            return None
-        self._done.append(judge.accepted(receipt))
-        self._settle(session, following)
-        return None
+            raise _Broken(error) from error
 
     def _begin(self, message: Claimed, judge: Judge) -> None:
         """Record what is done and begin this message, before a byte of it leaves."""
@@ -116,7 +139,8 @@ class Courier:
         except BaseException:
             self._done = [*done, *self._done]
             raise
-        self._tell(done, advanced)
+        # Told once the message is on its way: the server waits for its first byte now.
+        self._untold += _stored(done, advanced)
         if message.id not in advanced.begun:
             raise LeaseLost
         judge.begun = True
@@ -130,21 +154,27 @@ class Courier:
         if self._done:
             advanced = self._crew.ledger.post(self._done, None)
             done, self._done = self._done, []
-            self._tell(done, advanced)
+            self._untold += _stored(done, advanced)
 
-    def _tell(self, done: list[Result], advanced: Advanced) -> None:
-        """Tell what was recorded; what another sender has taken over is for that one to tell."""
-        for result in done:
-            if result.message.id in advanced.lost:
-                continue
-            self._delivery.tally[result.outcome] += 1
+    def _tell(self) -> None:
+        """Tell what was recorded, when nobody waits for us."""
+        untold, self._untold = self._untold, []
+        for result in untold:
+            self._delivery.count(result.outcome)
             self._delivery.events.concluded(result)
 
     def _refused(
         self, load: Load, following: Load | None, judge: Judge, error: DeliveryError
     ) -> DeliveryError | None:
         if error.verdict.charged:
+            self._crew.answered = self._crew.answered or error.code is not None
             self._done.append(judge.refused(error))
+            self._flush()
+            return None
+        if error.verdict is Verdict.SETUP and self._delivery.has_carried(self._number):
+            # The login and the server are good for other mail: it is this message's sender.
+            self._done.append(judge.put_off(error))
+            self._flush()
             return None
         released = judge.refused(error)
         fresh = self._delivery.is_fresh(self._number)
@@ -184,3 +214,8 @@ class Courier:
 
     def _judge(self, message: Claimed) -> Judge:
         return Judge(message, self._crew.settings, self._delivery)
+
+
+def _stored(done: list[Result], advanced: Advanced) -> list[Result]:
+    """Leave out what another sender has taken over: it is for that one to tell."""
+    return [result for result in done if result.message.id not in advanced.lost]

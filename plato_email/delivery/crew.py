@@ -43,7 +43,10 @@ class Crew:
         """What stops all mail, once a courier has met it."""
         self._held = held
         self._waiting = deque(held.messages)
-        self._returned: list[Claimed] = []
+        self._lost = False
+        self._bulk_went = False
+        self.answered = False
+        """Whether the server has answered for a message, so that it is known to be well."""
         self._contents: dict[int, bytes | SecretUnreadable] = {}
         self._lock = threading.Lock()
         self._until = time.monotonic() + SLICE_SECONDS
@@ -51,22 +54,23 @@ class Crew:
     @property
     def stopping(self) -> bool:
         """Whether no further message should be taken."""
-        return self.fault is not None or self.delivery.stopping.is_set()
+        return self.fault is not None or self._lost or self.delivery.stopping.is_set()
 
     def run(self) -> None:
         """Deliver the slice; if the server is at fault, close the gate for every sender."""
         try:
-            with Heartbeat(self.delivery.outbox, self._held):
+            with Heartbeat(self.delivery.outbox, self._held, self.delivery.on_beat):
                 self._carry()
         finally:
-            self.delivery.outbox.release(self._held, [*self._waiting, *self._returned])
+            # Guarded by state and token: what was begun or concluded is not touched.
+            self.delivery.outbox.release(self._held, self._held.messages)
         if self.fault is not None:
             self.delivery.hang_up()
             self.delivery.outbox.close_gate(
                 self.fault, *PAUSES[self.fault.verdict], probe=self._held.probe
             )
             log.warning("no mail can be sent, all senders wait: %s", self.fault)
-        elif self._held.probe:
+        elif self._held.probe and self.answered:
             self.delivery.outbox.open_gate()
 
     def take(self) -> Claimed | None:
@@ -77,14 +81,16 @@ class Crew:
             message = self._waiting.popleft()
         except IndexError:
             return None
-        if message.priority > 0 and self._must_yield():
-            self._waiting.appendleft(message)
-            return None
+        if message.priority > 0:
+            if self._bulk_went and self._must_yield():
+                return None
+            # One at least of each slice, or bulk would starve behind a stream of urgent mail.
+            self._bulk_went = True
         return message
 
-    def give_back(self, message: Claimed) -> None:
-        """Return a message that was taken and not begun."""
-        self._returned.append(message)
+    def lose(self) -> None:
+        """Take no more: another sender has taken the slice over."""
+        self._lost = True
 
     def content(self, message: Claimed) -> bytes | SecretUnreadable | None:
         """Return the bytes of a message; read together with those of the next ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..outbox import LEASE, Outbox, Slice
@@ -21,9 +22,12 @@ class Heartbeat:
     lease is still ours is not told here: `Outbox.advance` asks the database before each message.
     """
 
-    def __init__(self, outbox: Outbox, held: Slice) -> None:
+    def __init__(
+        self, outbox: Outbox, held: Slice, on_beat: Callable[[], None] = lambda: None
+    ) -> None:
         self._outbox = outbox
         self._held = held
+        self._on_beat = on_beat
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="plato-email-lease", daemon=True)
 
@@ -44,5 +48,6 @@ class Heartbeat:
         while not self._over.wait(LEASE / 3):
             try:
                 self._outbox.renew(self._held)
+                self._on_beat()
             except Exception:
                 log.exception("the lease could not be renewed")

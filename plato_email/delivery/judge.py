@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("plato_email")
 
 FIRST_RETRY = 60.0
+KEY_RETRY = 900.0
+"""Seconds until a message whose key is missing here is looked at again."""
 LONGEST_RETRY = 4 * 3600.0
 
 
@@ -93,6 +95,10 @@ class Judge:
         """The line was cut during this message, and the server is otherwise well."""
         return self._temporary(error.stage, error.reply)
 
+    def put_off(self, error: DeliveryError) -> Result:
+        """Refused as if the settings were wrong, though other mail goes with them."""
+        return self._temporary(error.stage, error.reply, error.code, error.enhanced)
+
     def vetoed(self) -> Result:
         """A receiver of ``message_sending`` does not want it sent."""
         said = (None, "", "Cancelled by a receiver of message_sending.")
@@ -111,7 +117,7 @@ class Judge:
         return self._result(
             *(State.QUEUED, "deferred", Stage.SENDER, (None, "", said)),
             charged=False,
-            retry_in=FIRST_RETRY,
+            retry_in=KEY_RETRY,
         )
 
     def lost(self) -> Result:
@@ -119,11 +125,14 @@ class Judge:
         said = "The content of this message is not stored any more."
         return self._result(self._final(), "failed", Stage.SENDER, (None, "", said))
 
-    def _temporary(self, stage: Stage, reply: str) -> Result:
+    def _temporary(
+        self, stage: Stage, reply: str, code: int | None = None, enhanced: str = ""
+    ) -> Result:
         again = self._attempt < self._limit
         state = State.QUEUED if again else self._final()
         outcome = "deferred" if again else "failed"
-        return self._result(state, outcome, stage, (None, "", reply), retry_in=self._backoff())
+        said = (code, enhanced, reply)
+        return self._result(state, outcome, stage, said, retry_in=self._backoff())
 
     def _final(self) -> State:
         """A message that some recipients have is not failed."""

@@ -83,9 +83,12 @@ class Delivery:
         """Set it, and the round ends after the messages in hand and gives back the others."""
         self.urgent = threading.Event()
         """Mail of high priority waits."""
+        self.on_beat: Callable[[], None] = lambda: None
+        """Called now and then during a slice that takes long."""
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
+        self._counting = threading.Lock()
         self._load_settings = load_settings
         self._key_ring = key_ring
         self._connect = connect
@@ -123,7 +126,9 @@ class Delivery:
         )
         if isinstance(claim, Nothing):
             wait = tick if claim.wait is None else claim.wait
-            return 0.0 if expecting and claim.reason == "empty" else min(tick, wait)
+            if expecting and claim.reason == "empty":
+                return 0.0
+            return min(tick, wait, self._idle())
         Crew(self, claim, settings).run()
         self._expecting = True
         return 0.0
@@ -149,9 +154,19 @@ class Delivery:
         return session
 
     def is_fresh(self, number: int) -> bool:
-        """Whether no mail has gone over that connection yet."""
+        """Whether the mail in hand is the first that was tried over that connection."""
         kept = self._sessions.get(number)
-        return kept is None or kept[1].sent == 0
+        return kept is None or kept[1].tried <= 1
+
+    def has_carried(self, number: int) -> bool:
+        """Whether a mail was accepted over that connection."""
+        kept = self._sessions.get(number)
+        return kept is not None and kept[1].sent > 0
+
+    def count(self, outcome: str) -> None:
+        """Add to the tally."""
+        with self._counting:
+            self.tally[outcome] += 1
 
     def cut(self, number: int) -> None:
         """Close one connection without a word."""

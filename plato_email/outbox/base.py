@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from .statements import Statements
 
@@ -43,11 +43,11 @@ class OutboxPart:
         if not ids:
             return 0
         tables = self._tables
-        gone = connection.execute(
-            delete(tables.message).where(
-                tables.message.c.id.in_(ids), tables.message.c.state == state.value
-            )
-        ).rowcount
+        message = tables.message
+        # Locked first: one that was queued again meanwhile keeps its content.
+        query = select(message.c.id).where(message.c.id.in_(ids), message.c.state == state.value)
+        ids = list(connection.execute(query.with_for_update()).scalars())
+        connection.execute(delete(message).where(message.c.id.in_(ids)))
         for table in (tables.content, tables.recipient, tables.attempt):
             connection.execute(delete(table).where(table.c.message_id.in_(ids)))
-        return gone
+        return len(ids)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 
+from ..database import insert_once
 from ..tables import State
 from .base import OutboxPart
 from .statements import GATE, PRIORITIES, UNSURE
@@ -91,7 +92,8 @@ class Claiming(OutboxPart):
         """Lock the gate row; ``None`` while another process holds it."""
         row = connection.execute(self._sql.lock_gate).first()
         if row is None and connection.execute(self._sql.gate).first() is None:
-            connection.execute(insert(self._tables.gate).values(id=GATE, failures=0))
+            made = insert_once(connection.dialect.name, self._tables.gate)
+            connection.execute(made.values(id=GATE, failures=0))
             row = connection.execute(self._sql.gate).first()
         return row
 
@@ -181,6 +183,7 @@ class Claiming(OutboxPart):
         message, content = self._tables.message, self._tables.content
         expired = [row.id for row in rows if row.expires_at is not None and row.expires_at <= now]
         if expired:
+            log.warning("%d messages were not sent in time and have expired", len(expired))
             connection.execute(
                 update(message)
                 .where(message.c.id.in_(expired))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from ..database import utcnow
+from ..database import insert_once, utcnow
 from ..errors import MessageError
 from ..tables import State
 from .base import OutboxPart
@@ -94,12 +93,16 @@ def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> Q
     An ordinary INSERT that fails would void the host's whole transaction on PostgreSQL.
     """
     row = {"available_at": utcnow(), **row, "created_at": utcnow()}
-    statement = _unless_known(connection.dialect.name, table, row)
+    statement = insert_once(connection.dialect.name, table).values(**row)
     if connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1:
         return None
     columns = (table.c.id, table.c.message_id, table.c.recipients, table.c.subject)
     key = row["idempotency_key"] or ""
-    found = connection.execute(select(*columns).where(table.c.idempotency_key == key)).first()
+    query = select(*columns).where(table.c.idempotency_key == key)
+    if connection.dialect.name in ("mysql", "mariadb"):
+        # A plain read would look at the snapshot from before the other's commit.
+        query = query.with_for_update(read=True)
+    found = connection.execute(query).first()
     if found is None:
         raise MessageError(
             "Message-ID",
@@ -107,14 +110,6 @@ def _insert_once(connection: Connection, table: Table, row: dict[str, Any]) -> Q
         )
     recipients = load_recipients(found.recipients)
     return QueuedMessage(found.id, found.message_id, recipients, found.subject, duplicate=True)
-
-
-def _unless_known(dialect: str, table: Table, row: dict[str, Any]) -> Any:
-    if dialect == "postgresql":
-        return postgresql.insert(table).values(**row).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(table).values(**row).on_conflict_do_nothing()
-    return mysql.insert(table).values(**row).prefix_with("IGNORE")
 
 
 def _number_of(connection: Connection, table: Table, message_id: str) -> int:

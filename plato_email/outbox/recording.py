@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import DataError
 
 from ..tables import State
 from .base import OutboxPart
@@ -51,18 +53,21 @@ class Recording(OutboxPart):
             begin: messages to begin, one of each connection.
         """
 
-        patience = PATIENCE if done else 30.0
-        try:
+        def write(results: Sequence[Result], *, together: bool) -> Advanced:
             return self._database.write(
-                lambda c: self._advance(c, held.token, done, begin, together=True),
-                patience=patience,
+                lambda c: self._advance(c, held.token, results, begin, together=together),
+                patience=PATIENCE if done else 30.0,
+                insist=bool(done),
             )
+
+        try:
+            return write(done, together=True)
         except _TakenOver:
             # Rare: find out which, one by one.
-            return self._database.write(
-                lambda c: self._advance(c, held.token, done, begin, together=False),
-                patience=patience,
-            )
+            return write(done, together=False)
+        except (DataError, UnicodeEncodeError):
+            # A server's words that this database has no letters for must not cost the results.
+            return write([_in_ascii(each) for each in done], together=False)
 
     def renew(self, held: Slice) -> None:
         """Extend the lease of every message of the slice that is not concluded yet."""
@@ -71,6 +76,10 @@ class Recording(OutboxPart):
             until = self._clock.now() + timedelta(seconds=LEASE)
             rows = [_mine(held.token, each, b_until=until) for each in held.messages]
             connection.execute(self._sql.renew, rows)
+            if held.probe:
+                gate = self._tables.gate
+                probing = update(gate).where(gate.c.id == GATE, gate.c.failures > 0)
+                connection.execute(probing.values(retry_at=until))
 
         self._database.write(work, patience=LEASE / 3)
 
@@ -146,9 +155,11 @@ class Recording(OutboxPart):
         together: bool,
     ) -> Advanced:
         now = self._clock.now()
-        mine = self._conclude(connection, token, done, now, together=together)
-        if done:
-            connection.execute(self._sql.note_attempt, [self._attempt(each) for each in done])
+        known = set() if together else self._known(connection, done)
+        mine = self._conclude(connection, token, done, now, known, together=together)
+        new = [self._attempt(each) for each in done if each.message.id not in known]
+        if new:
+            connection.execute(self._sql.note_attempt, new)
         for result in mine:
             if result.refused or result.message.answered:
                 self._note_recipients(connection, result, now)
@@ -163,6 +174,7 @@ class Recording(OutboxPart):
         token: str,
         done: Sequence[Result],
         now: datetime,
+        known: Set[int],
         *,
         together: bool,
     ) -> Sequence[Result]:
@@ -173,7 +185,7 @@ class Recording(OutboxPart):
             statement = self._sql.finish if finished else self._sql.put_off
             rows = [_bound(token, each, now) for each in results]
             changed = connection.execute(statement, rows).rowcount
-            if changed == len(rows):
+            if changed == len(rows) or results[0].message.id in known:
                 mine += results
             elif together:
                 raise _TakenOver
@@ -183,6 +195,21 @@ class Recording(OutboxPart):
                     *(results[0].message.message_id, results[0].outcome, results[0].stage),
                 )
         return mine
+
+    def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:
+        """Return what was written already, by a commit whose answer was lost."""
+        attempt = self._tables.attempt
+        return {
+            result.message.id
+            for result in done
+            if connection.execute(
+                select(attempt.c.id).where(
+                    attempt.c.message_id == result.message.id,
+                    attempt.c.process == self._process,
+                    attempt.c.at == result.started_at,
+                )
+            ).first()
+        }
 
     def _begin(
         self, connection: Connection, token: str, begin: Sequence[Claimed], now: datetime
@@ -253,6 +280,11 @@ def _groups(done: Sequence[Result], *, together: bool) -> Iterable[Sequence[Resu
     finished = [each for each in done if each.state in FINISHED]
     again = [each for each in done if each.state not in FINISHED]
     return [group for group in (finished, again) if group]
+
+
+def _in_ascii(result: Result) -> Result:
+    plain = result.reply.encode("ascii", "backslashreplace").decode()
+    return replace(result, reply=plain, refused={})
 
 
 def _mine(token: str, message: Claimed, **more: Any) -> dict[str, Any]:

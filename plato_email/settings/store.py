@@ -6,9 +6,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from ..database import utcnow
+from ..database import insert_once, utcnow
 from ..encryption import KeyRing
 from ..errors import SettingsConflict, SettingsError
 from .cleaning import TYPE_AGAIN
@@ -18,7 +17,7 @@ from .vault import SECRETS, Opened, Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session, scoped_session
 
     from ..tables import Tables
@@ -226,7 +225,7 @@ class SettingsStore:
         if is_new:
             plain = {name: getattr(self._unsaved, name) for name in _FIELDS}
             row = plain | dict.fromkeys(SECRETS, "") | dict(values) | {"id": _ID}
-            statement = _insert_once(core.dialect.name, self._table).values(row)
+            statement = insert_once(core.dialect.name, self._table).values(row)
             # Without the option, SQLAlchemy does not tell how many rows an INSERT made.
             statement = statement.execution_options(preserve_rowcount=True)
             return bool(core.execute(statement).rowcount == 1)
@@ -236,12 +235,3 @@ class SettingsStore:
 
 def _tokens(row: Row[Any]) -> dict[str, str]:
     return {name: getattr(row, name) for name in SECRETS}
-
-
-def _insert_once(dialect: str, table: Table) -> Any:
-    """An INSERT that changes nothing where there is a row: an error would void the transaction."""
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return mysql.insert(table).prefix_with("IGNORE")

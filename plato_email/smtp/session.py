@@ -29,12 +29,14 @@ class Session:
     Attributes:
         capabilities: the EHLO keywords of the server with their parameters.
         sent: mails that were accepted.
+        tried: mails that were begun, accepted or not.
         last_used: when the last mail ended, on the monotonic clock.
     """
 
     def __init__(self, dialogue: Dialogue, capabilities: Mapping[str, str]) -> None:
         self.capabilities = dict(capabilities)
         self.sent = 0
+        self.tried = 0
         self.last_used = monotonic()
         self._opening = tuple(dialogue.transcript)
         self._dialogue = dialogue
@@ -64,8 +66,9 @@ class Session:
 
     @property
     def answered(self) -> bool:
-        """Whether the server's answer to a mail that was offered ahead is here already."""
-        return self._dialogue.wire.buffered
+        """Whether all answers to a mail that was offered ahead are here already."""
+        offered = self._offered
+        return offered is not None and self._dialogue.wire.lines >= offered.commands
 
     @property
     def transcript(self) -> tuple[str, ...]:
@@ -100,6 +103,7 @@ class Session:
                 ``None`` where the server said nothing. The session stays ``usable`` unless the
                 connection was lost or the server closes it.
         """
+        self.tried += 1
         transaction = self._transaction(envelope, data, observe)
         self._dialogue.wire.deadline = Deadline(deadline)
         after = None if following is None else self._make(*following, None)

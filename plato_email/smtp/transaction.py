@@ -63,6 +63,11 @@ class Transaction:
         self._refused: dict[str, RecipientRefusal] = {}
         self._failure: DeliveryError | None = None
 
+    @property
+    def commands(self) -> int:
+        """Commands that the server answers before the message is sent."""
+        return 2 + len(self._recipients)
+
     def carries(self, envelope: Envelope, data: bytes) -> bool:
         """Whether this is the transaction of that very mail."""
         return self._envelope is envelope and self._data is data

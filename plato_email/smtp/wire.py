@@ -70,6 +70,11 @@ class Wire:
         return str(self._socket.getsockname()[0])
 
     @property
+    def lines(self) -> int:
+        """Reply lines that were received and not read yet."""
+        return self._buffer.count(b"\n")
+
+    @property
     def buffered(self) -> bool:
         """Whether bytes were received behind the last reply."""
         return bool(self._buffer)

@@ -271,7 +271,8 @@ def test_urgent_mail_overtakes_bulk(host: Host) -> None:
                 pass
         worker.delivery.hang_up()
     assert sorted(order) == sorted([*bulk, *urgent])
-    assert order.index(urgent[0]) <= 2
+    # The mail in hand and the one announced behind it still go first.
+    assert order.index(urgent[0]) <= 3
 
 
 def test_stop_cuts_a_hanging_mail_and_gives_it_back(host: Host) -> None:
