@@ -81,7 +81,7 @@ def _facts(bench: Bench, took: float, stolen: float) -> Iterator[str]:
     yield f"- Ours: {_versions('plato-email', 'SQLAlchemy', 'psycopg')}"
     yield f"- Peers: {_peers() if bench.peers else 'not installed'}"
     yield f"- Sink: {'smtp-sink of Postfix' if smtp_sink() else 'benchmarks/sink.py'}"
-    rounds = f"{bench.rounds} round{'s' * (bench.rounds > 1)}"
+    rounds = f"at most {bench.rounds} round{'s' * (bench.rounds > 1)}"
     yield f"- Run: {time.strftime('%Y-%m-%d')}, {rounds}, {took / 60:.0f} minutes"
     loads = bench.foreign or [0.0]
     yield (
