@@ -66,7 +66,7 @@ def _poller(value: object) -> bool | None:
 def _prefix(value: object) -> str:
     text = _text(value).rstrip("/")
     if not text.startswith("/"):
-        raise ValueError("does not begin with a slash")
+        raise ValueError("is not a path such as /admin/email")
     return text
 
 
@@ -206,7 +206,9 @@ def read_config(app_config: Mapping[str, Any], environ: Mapping[str, str]) -> Co
     pins: dict[str, tuple[str, Any]] = {}
     defaults: dict[str, Any] = {}
     for option in OPTIONS:
-        raw = app_config.get(option.key, environ.get(option.key))
+        raw = app_config.get(option.key)
+        if raw is None:
+            raw = _from_environment(option, environ)
         if raw is not None:
             values[option.name] = _parsed(option, option.key, raw)
             if option.field:
@@ -215,9 +217,20 @@ def read_config(app_config: Mapping[str, Any], environ: Mapping[str, str]) -> Co
         values[option.name] = option.default
         if option.flask_mail and (mail := app_config.get(option.flask_mail)) is not None:
             defaults[option.field] = _parsed(option, option.flask_mail, mail)
-    if _flag(app_config.get("MAIL_USE_SSL") or False):
+    if _parsed(BY_NAME["USE_TLS"], "MAIL_USE_SSL", app_config.get("MAIL_USE_SSL") or False):
         defaults |= {"use_tls": True, "tls_mode": "tls"}
     return Config(values, pins, defaults)
+
+
+def _from_environment(option: Option, environ: Mapping[str, str]) -> str | None:
+    """An empty variable is one that is not set, except where that would be dangerous."""
+    raw = environ.get(option.key)
+    if raw == "" and option.name == "KEYS":
+        raise ConfigurationError(
+            f"{option.key} is set and empty: this machine would make keys of its own. "
+            "Give it the keys, or unset it."
+        )
+    return raw or None
 
 
 def _refuse_unknown(app_config: Mapping[str, Any]) -> None:

@@ -186,8 +186,8 @@ def _watch(site: Site, session: DatabaseSession, queued: QueuedMessage) -> None:
         sessions.append(pending)
 
 
-def _look_for_forgotten(_: BaseException | None) -> None:
+def _look_for_forgotten(error: BaseException | None) -> None:
     sessions: Iterable[Pending] = g.pop(_SESSIONS, ())
     count = sum(pending.forgotten() for pending in sessions)
-    if count:
+    if count and error is None:
         warn_of_forgotten(count)

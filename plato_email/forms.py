@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
-    from .settings import Settings, StoredSettings
+    from .settings import StoredSettings
 
 Value = str | bool
 
@@ -240,11 +240,6 @@ class SettingsForm:
         return replace(
             self, version=stored.version, has_password=theirs.has_password, stored=differing
         )
-
-    def cleaned_into(self, settings: Settings) -> SettingsForm:
-        """The same form showing ``settings``: typed values as the rules understood them."""
-        cleaned = {each.name: _shown(getattr(settings, each.name)) for each in FIELDS}
-        return replace(self, values={**self.values, **cleaned, "password": ""})
 
     def __getitem__(self, name: str) -> BoundField:
         if name == "password":

@@ -11,15 +11,17 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from .background import BackgroundSender
 from .config import Config, read_config
 from .database import Database, DatabaseClock
 from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
-from .errors import ConfigurationError, KeyRingError
+from .errors import ConfigurationError, KeyRingError, SettingsError
 from .outbox import Outbox
 from .reporting import SignalEvents
-from .settings import RULES, Pin, Reencrypted, SettingsStore
+from .settings import RULES, Pin, Reencrypted, SettingsStore, read_server
 from .signals import message_queued
 from .smtp import Session
 from .status import Status, read_status
@@ -156,20 +158,41 @@ class Site:
         """Send a test mail; ``origin`` says in it where it was asked for.
 
         See `plato_email.trial.run_trial`.
+
+        Raises:
+            SettingsError: a pinned password would go to another server than the saved one.
         """
+        self._guard_pinned_password(settings)
         report = run_trial(settings, self.server(settings), recipient, origin=origin)
+        try:
+            self._record_test(settings, report)
+        except SQLAlchemyError:
+            log.exception("the outcome of a test mail could not be stored")
+        return report
+
+    def _guard_pinned_password(self, settings: Settings) -> None:
+        """A pinned password belongs to the settings in force, not to what somebody types."""
+        pins = self.config.pins
+        if "password" not in pins or not settings.password:
+            return
+        if settings.login_context != self.load_settings().settings.login_context:
+            key = pins["password"][0]
+            words = f"{key} is sent only to the server that is saved. Save these settings first."
+            raise SettingsError({"password": words})
+
+    def _record_test(self, settings: Settings, report: TestReport) -> None:
         title = "" if report.diagnosis is None else report.diagnosis.title
         self.database.write(
             lambda connection: self.settings_store.record_test(
                 connection, settings, report.outcome, title
-            )
+            ),
+            patience=2.0,
         )
         tested = self.load_settings().tested
         if report.outcome == "sent" and tested is not None and tested.current:
             # The server takes mail with the stored settings: nobody needs to wait any more.
             self.outbox.open_gate()
             self.poller.wake()
-        return report
 
     def status(self) -> Status:
         """Return how the mail is."""
@@ -288,6 +311,8 @@ def _clean(field: str, key: str, value: Any) -> Any:
         return value
     try:
         cleaned, _ = RULES[field](value)
+        if field == "host" and ((pasted := read_server(value)).port or pasted.tls_mode):
+            raise ValueError(f"{value!r} is more than a host. Set the port and TLS by their keys.")
     except ValueError as error:
         raise ConfigurationError(f"{key}: {error}") from None
     return cleaned

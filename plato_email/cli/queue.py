@@ -57,7 +57,7 @@ def run() -> None:
 
 
 @command("retry")
-@click.argument("ids", nargs=-1, type=click.IntRange(min=1))
+@click.argument("ids", nargs=-1, type=click.IntRange(1, 2**63 - 1))
 @click.option("--all", "everything", is_flag=True, help="Every failed message.")
 @as_json
 def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:

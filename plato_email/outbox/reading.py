@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select
 
 DAY = timedelta(days=1)
+LARGEST_ID = 2**63 - 1
 
 
 class Reading(OutboxPart):
@@ -60,7 +61,7 @@ class Reading(OutboxPart):
         message = self._tables.message
         query: Select[Any] = select(message).order_by(message.c.id.desc()).limit(limit)
         if before is not None:
-            query = query.where(message.c.id < before)
+            query = query.where(message.c.id < min(before, LARGEST_ID))
         if state is not None:
             query = query.where(message.c.state == state.value)
         rows = self._database.read(lambda c: c.execute(query).all())
@@ -69,6 +70,8 @@ class Reading(OutboxPart):
 
     def message(self, number: int) -> MessageRow | None:
         """Return one message, or ``None``."""
+        if not 0 < number <= LARGEST_ID:
+            return None
         message = self._tables.message
         query = select(message).where(message.c.id == number)
         row = self._database.read(lambda c: c.execute(query).first())

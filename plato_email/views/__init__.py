@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Blueprint
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 
-from . import health, messages, queue, settings, test_messages
+from ..errors import KeyRingError
+from . import health, messages, queue, settings, test_messages, trouble
 from .banner import banner_for_host
 from .gate import Gate
 from .security import harden
@@ -61,6 +63,8 @@ def make_blueprint(site: Site) -> Blueprint:
     gate = Gate(site, actions)
     blueprint.before_request(gate.refusal)
     blueprint.register_error_handler(CSRFError, gate.refused_by_host)
+    blueprint.register_error_handler(SQLAlchemyError, trouble.database_refused)
+    blueprint.register_error_handler(KeyRingError, trouble.keys_unusable)
     blueprint.after_request(harden)
     blueprint.add_app_template_global(banner_for_host, "plato_email_banner")
     return blueprint

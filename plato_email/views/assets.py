@@ -10,6 +10,7 @@ from flask import url_for
 
 STATIC = Path(__file__).parent.parent / "static"
 HTMX = "htmx-4.0.1.min.js"
+FILES = frozenset(path.name for path in STATIC.iterdir())
 
 
 def asset(filename: str) -> str:
@@ -23,7 +24,7 @@ def is_current(filename: str, version: str | None) -> bool:
     While a release is rolled out, an old server may be asked for a new version: what it answers
     must not be kept under that address.
     """
-    return (STATIC / filename).is_file() and version == content_hash(filename)
+    return filename in FILES and version == content_hash(filename)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from flask import Response, make_response, render_template, request, session
 from flask_wtf.csrf import generate_csrf
@@ -13,12 +13,15 @@ from .banner import tone
 from .security import ask, csrf_field
 from .sites import current_site
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 REFRESH = 10
 """Seconds between two looks at the queue while a page is open and visible."""
 _NOTICE = "_plato_email_notice"
+UNSAID: Mapping[str, object] = {
+    **dict.fromkeys(("conflict", "report", "stages", "recipient", "section"), None),
+    **dict.fromkeys(("is_test", "is_expired", "is_unsaved"), False),
+    "notice": "",
+}
+"""What a view leaves out; a host's context processor must not fill it in."""
 
 
 def is_fragment() -> bool:
@@ -28,7 +31,7 @@ def is_fragment() -> bool:
 
 def render(template: str, code: int = 200, **context: object) -> Response:
     """Render one of our templates; ``pe`` in it is this page's `Words`."""
-    text = render_template(f"plato_email/{template}", pe=Words(), **context)
+    text = render_template(f"plato_email/{template}", pe=Words(), **{**UNSAID, **context})
     return make_response(text, code)
 
 

@@ -94,7 +94,7 @@ def is_foreign() -> bool:
         return fetch_site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
     # Host and port only: behind a proxy that ends TLS, Flask may see another scheme.
-    if origin is None or urlsplit(origin).netloc == request.host:
+    if origin is None or _place(origin) == request.host:
         return False
     logger.warning(
         "%s %s was refused: it comes from %r, and this site is %r. If that is one site behind a "
@@ -102,6 +102,13 @@ def is_foreign() -> bool:
         *(request.method, request.path, origin, request.host),
     )
     return True
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def harden(response: FlaskResponse) -> FlaskResponse:
@@ -115,5 +122,7 @@ def harden(response: FlaskResponse) -> FlaskResponse:
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
     response.headers.update(HEADERS)
+    if response.status_code >= 500:
+        del response.headers["X-Plato-Email"]
     response.vary.add("HX-Request")
     return response

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
-from ..errors import MessageError, Stage
+from ..errors import MessageError, SettingsError, Stage
 from ..forms import SettingsForm
 from ..message import parse_address
 from .pages import is_fragment, render
@@ -61,6 +61,8 @@ def create() -> ResponseReturnValue:
         return _answer(form, 422, is_test=True)
     try:
         report = current_site().test(cleaned.settings, recipient, origin=request.host)
+    except SettingsError as error:
+        return _answer(form.saying(error.problems), 422, is_test=True)
     except MessageError as error:
         field = "default_sender" if error.field == "sender" else "recipient"
         return _answer(form.saying({field: error.problem}), 422, is_test=True)

@@ -20,7 +20,7 @@ from plato_email.cli import email_commands
 from plato_email.config import OPTIONS
 from plato_email.delivery import PAUSES, SLICE, backoff
 from plato_email.delivery.crew import MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
-from plato_email.delivery.judge import FIRST_RETRY
+from plato_email.delivery.judge import FIRST_RETRY, KEY_RETRY
 from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS
 from plato_email.encryption import KeyRing
 from plato_email.errors import Stage, Verdict
@@ -157,8 +157,9 @@ def test_waits_are_those_of_the_code() -> None:
     assert LEASE == 60
     assert "lease of 60 seconds" in text
     assert FIRST_RETRY == UNKNOWN_RETRY == 60
+    assert KEY_RETRY == 900
     assert "puts it back for a minute" in text
-    assert "tried again after 60 seconds, no attempt charged" in text
+    assert "tried again after 15 minutes, no attempt charged" in text
     assert TAKES_KEPT == 3600
     assert "remembered for an hour" in text
     assert SLICE_SECONDS == 5

@@ -62,7 +62,7 @@ def test_flask_mail_keys_are_defaults() -> None:
         ("PORT", "http", "not a whole number"),
         ("USE_TLS", "perhaps", "neither true nor false"),
         ("TLS_MODE", "ssl", "none of automatic"),
-        ("URL_PREFIX", "admin", "does not begin with a slash"),
+        ("URL_PREFIX", "admin", "is not a path such as"),
         ("ON_UNKNOWN", "drop", "none of retry"),
         ("HOST", 25, "is not a text"),
         ("POLLER", "sometimes", "neither true nor false"),
