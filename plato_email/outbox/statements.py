@@ -49,6 +49,12 @@ def is_in(table: Table, *states: State) -> ColumnElement[bool]:
     return or_(*(table.c.state == literal_column(f"'{state.value}'") for state in states))
 
 
+def _leased(table: Table) -> ColumnElement[bool]:
+    """The condition of the partial index on leases, in its own words: SQLite wants it repeated."""
+    words: list[Any] = [literal_column(f"'{each}'") for each in (State.CLAIMED, State.SENDING)]
+    return table.c.state.in_(words)
+
+
 class Statements:
     """Statements on one site's tables; parameters are given by name, ``b_`` before it."""
 
@@ -91,7 +97,7 @@ class Statements:
             for priority in PRIORITIES
         ]
         leased = [
-            select(func.min(message.c.lease_until)).where(is_in(message, state))
+            select(func.min(message.c.lease_until)).where(is_in(message, state), _leased(message))
             for state in (State.CLAIMED, State.SENDING)
         ]
         self.next_due = union_all(*waiting, *leased)
@@ -124,7 +130,9 @@ class Statements:
         lapsed = message.c.lease_until < bindparam("b_now", type_=DateTime)
         columns = (message.c.id, message.c.lease_token, message.c.attempts)
         self.lapsed = {
-            state: select(*columns).where(is_in(message, state), lapsed).limit(REAP_LIMIT)
+            state: select(*columns)
+            .where(is_in(message, state), _leased(message), lapsed)
+            .limit(REAP_LIMIT)
             for state in (State.CLAIMED, State.SENDING)
         }
         free = {"lease_until": None}
