@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
-from harness import Bench, Case, Result, Table, alone, quantile, ratio
+from harness import Bench, Case, Goal, Result, Table, alone, middle_ratio, quantile, ratio
 from servers import POSTGRESQL, OwnSink, redis
 
 NOTES = """\
@@ -43,6 +43,14 @@ def measure(bench: Bench) -> list[Table]:
                 ratio(late[name], late[base]),
             )
         )
+        if "plato_email" in name:
+            table.goals += [
+                Goal(f"{name}, p50 in ms:", median(middle[name]), at_most=2.0),
+                Goal(f"{name}, p99 in ms:", median(late[name]), at_most=10.0),
+            ]
+        else:
+            reached = middle_ratio(middle[name], middle[base])
+            table.goals.append(Goal(f"{name} takes, times ours:", reached, at_least=1.0))
     return [table]
 
 

@@ -14,8 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +26,15 @@ from typing import Any
 
 from servers import Databases, OwnSink, PostfixSink, smtp_sink
 
+PATIENCE = 120.0
+"""Seconds that a whole run waits at most for a quiet machine."""
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".venv-bench" / "bin" / "python"
 OURS = Path(sys.executable)
 KEYS = "bench:YmVuY2htYXJrLWtleS1vZi0zMi1ieXRlcy1sb25nISE="
 """An encryption key for all contenders of ours, so that a copied database can be read."""
 
+_OURS = ("with_plato_email", "with_pages", "with_overview", "with_core", "with_smtplib")
 Result = dict[str, Any]
 
 
@@ -54,20 +59,44 @@ class Case:
     @property
     def python(self) -> Path:
         """The interpreter whose environment has the contender."""
-        return OURS if self.program in ("with_plato_email", "with_core", "with_smtplib") else PEERS
+        return OURS if self.program in _OURS else PEERS
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What was asked for, beside what was reached."""
+
+    what: str
+    reached: float
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether it was reached."""
+        if self.at_most is not None:
+            return self.reached <= self.at_most
+        return self.reached >= (self.at_least or 0.0)
+
+    def __str__(self) -> str:
+        least = self.at_most is None
+        asked = f"at least {self.at_least:g}" if least else f"at most {self.at_most:g}"
+        verdict = "Met" if self.met else "**Short**"
+        return f"- {verdict}: {self.what} {self.reached:.2f}, asked {asked}"
 
 
 @dataclass
 class Table:
-    """Rows of text under a title; ``notes`` say how to read them."""
+    """Rows of text under a title; ``notes`` say how to read them, ``goals`` what was asked."""
 
     title: str
     columns: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     notes: str = ""
+    goals: list[Goal] = field(default_factory=list)
 
-    def markdown(self) -> str:
-        """The table in Markdown, its columns aligned."""
+    def markdown(self, *, judged: bool = True) -> str:
+        """The table in Markdown, its columns aligned; ``judged``: with its goals."""
         cells = list(zip(self.columns, *self.rows, strict=True))
         widths = [max(map(len, column)) for column in cells]
 
@@ -78,7 +107,9 @@ class Table:
 
         ruler = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
         body = "\n".join([line(self.columns), line(ruler), *map(line, self.rows)])
-        return f"### {self.title}\n\n{body}\n" + (f"\n{self.notes}\n" if self.notes else "")
+        goals = "".join(f"{goal}\n" for goal in self.goals if judged)
+        more = "".join(f"\n{text.rstrip()}\n" for text in (goals, self.notes) if text)
+        return f"### {self.title}\n\n{body}\n{more}"
 
 
 class Bench:
@@ -93,6 +124,8 @@ class Bench:
         """Whether the other products are measured, too."""
         self.foreign: list[float] = []
         self._patience = 0.0 if quick else patience
+        self._patience_left = PATIENCE
+        self._filling = threading.Lock()
         self._templates: dict[tuple[str, str, int], str] = {}
 
     def only_possible(self, cases: Sequence[Case]) -> list[Case]:
@@ -100,7 +133,14 @@ class Bench:
         return [case for case in cases if case.python == OURS or self.peers]
 
     def run(self, cases: Sequence[Case], most: int = 100) -> dict[str, list[Result]]:
-        """Run every case once a round, ``most`` rounds at most; return the results by name."""
+        """Run every case once a round, ``most`` rounds at most; return the results by name.
+
+        In a trial they run side by side: all is done that is to be done, and no figure says much.
+        """
+        if self.quick:
+            with ThreadPoolExecutor(4) as pool:
+                found = pool.map(self._run_one, cases)
+                return {case.name: [result] for case, result in zip(cases, found, strict=True)}
         results: dict[str, list[Result]] = {case.name: [] for case in cases}
         for turn in range(min(self.rounds, most)):
             for case in cases if turn % 2 == 0 else reversed(cases):
@@ -137,14 +177,16 @@ class Bench:
             return ""
         if not case.filled:
             return self.databases.make(case.database)
-        known = (case.program, case.database, case.count)
-        if known not in self._templates:
-            self._templates[known] = self.databases.make(case.database)
-            fill = Case("fill", case.program, "fill", case.count)
-            self._play(fill, self._templates[known], 0)
-        copy = self.databases.make(case.database, self._templates[known])
-        self.databases.settle()
-        return copy
+        with self._filling:
+            known = (case.program, case.database, case.count)
+            if known not in self._templates:
+                self._templates[known] = self.databases.make(case.database)
+                fill = Case("fill", case.program, "fill", case.count)
+                self._play(fill, self._templates[known], 0)
+            copy = self.databases.make(case.database, self._templates[known])
+            if not self.quick:
+                self.databases.settle()
+            return copy
 
     def _play(self, case: Case, url: str, port: int) -> Result:
         job = {
@@ -180,9 +222,11 @@ class Bench:
 
     def _wait_for_quiet(self) -> None:
         """Wait, within patience, until nobody else uses the machine; note who still does."""
-        until = time.monotonic() + self._patience
-        while (load := _busy(0.3)) > 0.1 and time.monotonic() < until:
+        start = time.monotonic()
+        until = start + min(self._patience, self._patience_left)
+        while (load := _busy(0.05 if self.quick else 0.3)) > 0.1 and time.monotonic() < until:
             pass
+        self._patience_left -= time.monotonic() - start
         self.foreign.append(load)
 
 
@@ -225,6 +269,11 @@ def ratio(numbers: Sequence[float], base: Sequence[float]) -> str:
     return f"{median(ratios):.2f} [{min(ratios):.2f}-{max(ratios):.2f}]"
 
 
+def middle_ratio(numbers: Sequence[float], base: Sequence[float]) -> float:
+    """The median of `ratio` as a number."""
+    return median(number / other for number, other in zip(numbers, base, strict=True))
+
+
 def quantile(numbers: Sequence[float], share: float) -> float:
     """The value that ``share`` of the numbers do not exceed."""
     ordered = sorted(numbers)
@@ -265,4 +314,4 @@ def alone(measure: Callable[[Bench], list[Table]], about: str | None) -> None:
     """Be the main program of one measurement."""
     with benching(arguments(about)) as bench:
         for table in measure(bench):
-            print(f"\n{table.markdown()}")
+            print(f"\n{table.markdown(judged=not bench.quick)}")

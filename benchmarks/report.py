@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import bench_browse
 import bench_claim
 import bench_compose
 import bench_drain
@@ -26,6 +27,8 @@ import bench_enqueue
 import bench_far_server
 import bench_idle
 import bench_latency
+import bench_overview
+import bench_processes
 from harness import PEERS, Bench, arguments, benching
 from servers import SERVER, smtp_sink
 from sqlalchemy import create_engine, text
@@ -40,7 +43,10 @@ MEASUREMENTS = {
     "idle": bench_idle.measure,
     "far_server": bench_far_server.measure,
     "claim": bench_claim.measure,
+    "browse": bench_browse.measure,
     "drain": bench_drain.measure,
+    "processes": bench_processes.measure,
+    "overview": bench_overview.measure,
 }
 PACKAGES = (
     "django-post_office",
@@ -68,7 +74,7 @@ def _sections(bench: Bench, names: list[str]) -> Iterator[str]:
     tables = []
     for name in names:
         print(f"{name}:", file=sys.stderr)
-        tables += [table.markdown() for table in MEASUREMENTS[name](bench)]
+        tables += [table.markdown(judged=not bench.quick) for table in MEASUREMENTS[name](bench)]
     took = time.monotonic() - start
     yield "\n".join(_facts(bench, took, (_stolen() - stolen) / took))
     yield from tables
@@ -81,6 +87,8 @@ def _facts(bench: Bench, took: float, stolen: float) -> Iterator[str]:
     yield f"- Ours: {_versions('plato-email', 'SQLAlchemy', 'psycopg')}"
     yield f"- Peers: {_peers() if bench.peers else 'not installed'}"
     yield f"- Sink: {'smtp-sink of Postfix' if smtp_sink() else 'benchmarks/sink.py'}"
+    if bench.quick:
+        yield "- A trial: cases ran side by side, so that no figure says much"
     rounds = f"at most {bench.rounds} round{'s' * (bench.rounds > 1)}"
     yield f"- Run: {time.strftime('%Y-%m-%d')}, {rounds}, {took / 60:.0f} minutes"
     loads = bench.foreign or [0.0]

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request, url_for
+from flask import Flask, url_for
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 
@@ -57,7 +57,7 @@ def may_manage_email(_action: str) -> bool | Response:
     """
     if current_user.is_authenticated:
         return bool(current_user.is_admin)
-    wanted = request.full_path if request.method == "GET" else url_for("plato_email.settings")
+    wanted = guard.wanted(url_for("plato_email.settings"))
     return guard.go_to(url_for("accounts.sign_in", next=wanted))
 
 

@@ -64,8 +64,12 @@ def require_sign_in() -> Response | None:
     """For ``before_request`` of the pages that need somebody."""
     if current_user.is_authenticated:
         return None
-    wanted = request.full_path if request.method == "GET" else url_for("board.home")
-    return go_to(url_for("accounts.sign_in", next=wanted))
+    return go_to(url_for("accounts.sign_in", next=wanted(url_for("board.home"))))
+
+
+def wanted(otherwise: str) -> str:
+    """Where to go after the sign-in: to the page that was asked for, if one was."""
+    return request.full_path.removesuffix("?") if request.method == "GET" else otherwise
 
 
 def require_admin() -> Response | None:

@@ -51,7 +51,7 @@ def mention(user: User, comment: Comment) -> Message:
     )
 
 
-def board_copy(user: User, comments: Iterable[Comment]) -> Message:
+def board_copy(to: str, comments: Iterable[Comment]) -> Message:
     """Write the mail that carries the whole board as a table; it can wait for the others."""
     table = io.StringIO()
     rows = csv.writer(table)
@@ -59,7 +59,7 @@ def board_copy(user: User, comments: Iterable[Comment]) -> Message:
     rows.writerows((c.created_at.isoformat(), c.author.username, c.text) for c in comments)
     return Message(
         subject="A copy of the board",
-        recipients=[user.email],
+        recipients=[to],
         body="The board as it is now is attached as a table.\n",
         attachments=[Attachment("board.csv", "text/csv", table.getvalue())],
         priority="low",

@@ -13,9 +13,14 @@ import click
 
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS, Option
+from plato_email.diagnosis import CHAPTERS, REMARKS, Diagnosis, Rule
+from plato_email.forms import BY_NAME
+from plato_email.outbox import KEYS
+from plato_email.providers import CHECKED, PROVIDERS, Provider
 from plato_email.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
+TROUBLESHOOTING = Path(__file__).parent / "troubleshooting.md"
 _MADE = "<!-- Made by docs/generate.py; edit the code, then run: make docs -->"
 
 _CONFIGURATION = f"""\
@@ -52,6 +57,35 @@ def configuration() -> str:
     )
 
 
+_SEARCH = f"""\
+# Searching messages
+
+{_MADE}
+
+The search box of the message list and `flask email list` understand the same words. Plain words are
+looked for in subject, recipients and Message-ID, whatever their case; `"words in quotes"` stand
+together. Everything that is typed must hold. A minus before a word or a key means *not*:
+`status:failed -to:@example.com`. A value with blanks is put in quotes: `reply:"mailbox full"`.
+
+"""
+_SEARCHED = """
+State, age, number, Message-ID and error are found by index, however long the list is. Everything
+else is looked for from the newest on, for a fraction of a second at a time; where that is not
+enough the page says how far it came, and *Go on searching* goes on from there. `flask email list`
+searches to the end.
+
+Without a state the newest message is first; finished messages are in the order in which they
+ended, the latest first; waiting ones in the order in which they go. SQLite tells upper and lower
+case apart in letters beyond ASCII.
+"""
+
+
+def searching() -> str:
+    """Return the page of the search grammar."""
+    rows = [(f"`{key.name}:`", f"`{key.example}`", key.meaning) for key in KEYS]
+    return "".join([_SEARCH, _table(("Key", "For example", "Meaning"), rows), _SEARCHED])
+
+
 def commands() -> str:
     """Return the page of all commands."""
     group = click.Group("flask", commands={"email": email_commands})
@@ -66,11 +100,88 @@ def commands() -> str:
     return "".join(parts)
 
 
+_PROVIDERS = f"""\
+# Providers
+
+{_MADE}
+
+What the settings page offers when it knows whose mail a sender's domain is: by the domain, by the
+servers that receive its mail, or by the server that mail is handed to. Only what the sources say
+stands here; they were last read on {CHECKED:%d %B %Y}. Providers change their ways: where a source
+says something else, it is right.
+"""
+
+
+def providers() -> str:
+    """Return the page of all mail providers that are known."""
+    return _PROVIDERS + "".join(map(_provider, PROVIDERS))
+
+
+def _provider(each: Provider) -> str:
+    security = {"starttls": "STARTTLS", "tls": "TLS at once", "": "no TLS"}[each.tls_mode]
+    address = each.host.format(region="*region*")
+    facts = {
+        "Server": f"{address}, port {each.port}, {security}",
+        "User name": each.username,
+        "Password": each.credential,
+        "Made at": f"<{each.credential_link}>" if each.credential_link else "",
+        "Limit": each.limit,
+        "Note": each.warning,
+        "Addresses": ", ".join(each.domains),
+        "Receives at": ", ".join(each.mx).format(region="*region*"),
+        "SPF": " or ".join(f"`include:{name}`" for name in each.spf),
+        "DKIM selectors": ", ".join(f"`{name}`" for name in each.selectors),
+        "Bounces": "go to a domain of the provider's own" if each.own_return_path else "",
+        "Sources": " ".join(f"<{source}>" for source in each.sources),
+    }
+    rows = [(name, words) for name, words in facts.items() if words]
+    return f"\n## {each.name}\n\n{_table(('', ''), rows)}"
+
+
+_CAUSES = "<!-- What follows is made by docs/generate.py; edit the rules, then run: make docs -->\n"
+_STAND_INS = {
+    "host": "the server",
+    "port": "N",
+    "provider": "the provider",
+    "user_name": "the one on the provider's page for SMTP",
+    "credential": "a key or a password made for it",
+    "link": "the provider's page",
+    "name": "NAME",
+    "refused": "",
+}
+
+
+def troubles() -> str:
+    """Return the page on troubles: what is written by hand, then every cause of a failed test."""
+    written, _, _ = TROUBLESHOOTING.read_text(encoding="utf-8").partition(_CAUSES)
+    made = [_CAUSES]
+    for chapter, causes in (*CHAPTERS, ("Mail that was accepted", REMARKS)):
+        made.append(f"\n## {chapter}\n")
+        made += [_cause(each) for each in causes]
+    return written + "".join(made)
+
+
+def _cause(rule: Rule | Diagnosis) -> str:
+    title, why, *steps = (_generally(text) for text in (rule.title, rule.why, *rule.steps))
+    field = f" (*{BY_NAME[rule.field].label}*)" if rule.field else ""
+    lines = [f"\n### {rule.code}", "", f"**{title}**{field}. {why}", ""]
+    return "\n".join(lines + [f"- {step}" for step in steps] + [""])
+
+
+def _generally(text: str) -> str:
+    """A rule's sentences, where no server is at hand to be named."""
+    said = text.format_map(_STAND_INS)
+    return re.sub(r"(^|[.] )the ", lambda found: f"{found[1]}The ", said).strip()
+
+
 def pages() -> dict[Path, str]:
     """Return each generated page by its path."""
     return {
+        TROUBLESHOOTING: troubles(),
         REFERENCE / "configuration.md": configuration(),
         REFERENCE / "cli.md": commands(),
+        REFERENCE / "search.md": searching(),
+        REFERENCE / "providers.md": providers(),
     }
 
 
@@ -87,6 +198,8 @@ def _row(option: Option) -> tuple[str, ...]:
 
 def _accepted(option: Option) -> str:
     """What a key accepts, in the words with which it refuses anything else."""
+    if isinstance(option.default, tuple):
+        return "a list, or a text with commas"
     try:
         option.parse("?")
     except ValueError as error:
@@ -106,7 +219,7 @@ def _accepted(option: Option) -> str:
 
 
 def _shown(default: object) -> str:
-    return "" if default == "" else f"`{str(default).lower()}`"
+    return "" if default in ("", None, ()) else f"`{str(default).lower()}`"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -27,6 +27,8 @@ from .extension import PlatoEmail
 from .message import Attachment, Message
 from .outbox import QueuedMessage
 from .signals import (
+    mail_failing,
+    mail_flowing,
     message_deferred,
     message_failed,
     message_queued,
@@ -49,6 +51,8 @@ __all__ = [
     "SettingsError",
     "Stage",
     "Verdict",
+    "mail_failing",
+    "mail_flowing",
     "message_deferred",
     "message_failed",
     "message_queued",

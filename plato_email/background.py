@@ -1,4 +1,4 @@
-"""This process's sender in the background: a poller thread around a worker."""
+"""This process's sender in the background: a `Poller` around a worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECOND_LOOK = 2.0
 """Seconds after which missing tables are looked for again: a factory may be making them."""
 
 
-class BackgroundSender:
+class BackgroundPoller:
     """Starts, wakes and stops the worker of one process; the worker is made in its thread.
 
     Args:

@@ -8,9 +8,13 @@ page docs/reference/configuration.md is made from this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
@@ -21,6 +25,23 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("is not a text")
     return value.strip()
+
+
+def _webhook(value: object) -> str:
+    text = _text(value)
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and not url.username
+        usable = usable and (url.port is None or url.port > 0) and text.isascii()
+    except ValueError:
+        usable = False
+    if text and not (usable and text.isprintable() and " " not in text):
+        raise ValueError("is not an address such as https://example.com/hook")
+    return text
+
+
+def _list(value: object) -> str:
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else _text(value)
 
 
 def _flag(value: object) -> bool:
@@ -63,11 +84,42 @@ def _poller(value: object) -> bool | None:
     return None if str(value).strip().lower() == "auto" else _flag(value)
 
 
+def _names(value: object) -> tuple[str, ...]:
+    """A list, or one text with commas."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        raise ValueError("is neither a list nor a text with commas")
+    names = tuple(text for each in given if (text := _text(each)))
+    if value and not names:
+        raise ValueError("names nothing")
+    return names
+
+
 def _prefix(value: object) -> str:
     text = _text(value).rstrip("/")
     if not text.startswith("/"):
         raise ValueError("is not a path such as /admin/email")
     return text
+
+
+def _resolver(value: object) -> tuple[str, int]:
+    """``192.0.2.53``, ``192.0.2.53:5353`` or ``[2001:db8::53]:53``."""
+    text = _text(value)
+    try:
+        if text.count(":") > 1 and "[" not in text:
+            return str(ip_address(text)), 53
+        parts = urlsplit(f"//{text}")
+        return str(ip_address(parts.hostname or "")), parts.port or 53
+    except ValueError:
+        raise ValueError("is not the IP address of a DNS server, its port behind it") from None
+
+
+def _selectors(value: object) -> tuple[str, ...]:
+    """DKIM selectors, with commas between them."""
+    names = tuple(each.strip().lower() for each in _text(value).split(",") if each.strip())
+    if not names or not all(re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", each) for each in names):
+        raise ValueError("is not a DKIM selector, or several with commas between them")
+    return names
 
 
 @dataclass(frozen=True)
@@ -91,7 +143,7 @@ class Option:
     @property
     def secret(self) -> bool:
         """Whether the value must never be shown."""
-        return self.name in ("PASSWORD", "USERNAME", "KEYS")
+        return self.name in ("PASSWORD", "USERNAME", "KEYS", "ALERT_URL", "ALERT_SECRET")
 
 
 def _pin(name: str, parse: Parse, text: str, flask_mail: str = "") -> Option:
@@ -111,6 +163,9 @@ OPTIONS: tuple[Option, ...] = (
     _pin("BATCH_SIZE", _between(1, 10_000), "Mails taken from the queue in one interval."),
     _pin("SEND_ATTEMPTS", _between(1, 100), "Tries of one message."),
     _pin("POLLING_ENABLED", _flag, "False: mail is queued and none is sent."),
+    _pin("MODE", _word("live", "redirect", "allow", "hold"), "Who gets mail: see the how-to."),
+    _pin("REDIRECT_TO", _text, "The address that all mail goes to in mode redirect."),
+    _pin("ALLOWED_RECIPIENTS", _list, "Addresses and domains that get mail in mode allow."),
     Option("URL_PREFIX", "/admin/email", _prefix, "Where the pages are mounted."),
     Option("BIND_KEY", "", _text, "The SQLALCHEMY_BINDS key of the database that holds the queue."),
     Option(
@@ -132,7 +187,26 @@ OPTIONS: tuple[Option, ...] = (
         "File of the keys where KEYS is not set; default plato_email.keys in the instance folder.",
     ),
     Option("CA_FILE", "", _text, "PEM file of the authorities that the SMTP server is trusted by."),
+    Option(
+        "ALLOWED_SERVERS",
+        (),
+        _names,
+        "The only SMTP servers that may be reached, by name, *.name or network, each with :port or "
+        'without: "smtp.example.com:587, *.example.org, 10.0.0.0/8:25". Empty: any.',
+    ),
     Option("EHLO_NAME", "", _text, "Name that this machine gives itself in EHLO."),
+    Option(
+        "RESOLVER",
+        None,
+        _resolver,
+        "DNS server for the look-ups of the settings page; not set: the system's.",
+    ),
+    Option(
+        "DKIM_SELECTOR",
+        (),
+        _selectors,
+        "Selectors that the site's mail is signed with, to be looked up for the settings page.",
+    ),
     Option(
         "MAX_MESSAGE_BYTES",
         25 * 1024 * 1024,
@@ -158,6 +232,12 @@ OPTIONS: tuple[Option, ...] = (
         "A message whose answer was lost after the final dot: sent again, or parked as failed.",
     ),
     Option(
+        "TESTS_PER_MINUTE",
+        6,
+        _between(1, 1000),
+        "Tests that the settings page makes in a minute at most, over all processes.",
+    ),
+    Option(
         "KEEP_SENT_DAYS", 30, _between(0, 3650), "Days that the rows of sent messages are kept."
     ),
     Option(
@@ -171,6 +251,17 @@ OPTIONS: tuple[Option, ...] = (
         30,
         _between(0, 3650),
         "Days that failed messages are kept; 0 deletes them at once.",
+    ),
+    Option(
+        "ALERT_URL", "", _webhook, "Where alerts are posted: mail is failing, mail flows again."
+    ),
+    Option("ALERT_SECRET", "", _text, "What alerts are signed with (HMAC-SHA256)."),
+    Option("ALERT_AFTER", 15, _between(1, 10_080), "Minutes that mail must fail before an alert."),
+    Option(
+        "KEEP_AUDIT_DAYS",
+        365,
+        _between(1, 36_500),
+        "Days that the log of who did what is kept.",
     ),
 )
 
@@ -202,6 +293,7 @@ def read_config(app_config: Mapping[str, Any], environ: Mapping[str, str]) -> Co
         ConfigurationError: a value cannot be used, or a ``PLATO_EMAIL_`` key is not known.
     """
     _refuse_unknown(app_config)
+    _refuse_unknown(environ)
     values: dict[str, Any] = {}
     pins: dict[str, tuple[str, Any]] = {}
     defaults: dict[str, Any] = {}
@@ -233,12 +325,15 @@ def _from_environment(option: Option, environ: Mapping[str, str]) -> str | None:
     return raw or None
 
 
-def _refuse_unknown(app_config: Mapping[str, Any]) -> None:
-    """A misspelt key would be a setting silently not applied."""
-    for key in app_config:
-        if key.startswith("PLATO_EMAIL_") and key.removeprefix("PLATO_EMAIL_") not in BY_NAME:
+def _refuse_unknown(keys: Iterable[str]) -> None:
+    """A misspelt key would be a setting silently not applied: TLS, for instance."""
+    for key in keys:
+        name = key.removeprefix("PLATO_EMAIL_")
+        if name != key and name not in BY_NAME:
+            near = get_close_matches(name, BY_NAME, 1)
+            meant = f"Did you mean PLATO_EMAIL_{near[0]}? " if near else ""
             raise ConfigurationError(
-                f"{key} is not a key of plato_email. "
+                f"{key} is not a key of plato_email. {meant}"
                 "docs/reference/configuration.md lists the keys there are."
             )
 

@@ -12,7 +12,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -25,11 +26,23 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime
 
+from .connecting import prepare
+
 T = TypeVar("T")
 log = logging.getLogger("plato_email")
 
-IDLE_TRANSACTION = 60.0
-"""Seconds after which the database ends a transaction whose process is frozen or cut off."""
+_haste: ContextVar[float | None] = ContextVar("haste", default=None)
+
+
+@contextmanager
+def in_haste(seconds: float = 3.0) -> Iterator[None]:
+    """Let this thread wait no longer for the database meanwhile: somebody looks at a blank page."""
+    token = _haste.set(seconds)
+    try:
+        yield
+    finally:
+        _haste.reset(token)
+
 
 _DATABASE_AT_FAULT = (OperationalError, InterfaceError, InternalError)
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
@@ -135,7 +148,7 @@ class Database:
                     self._leave_to_parent()
                     shared = self._shared()
                     self._engine = shared or _make_engine(*self._source())
-                    self._begins_itself = shared is None and self._engine.name == "sqlite"
+                    self._begins_itself = shared is None
                     self._pid = os.getpid()
         return self._engine
 
@@ -156,26 +169,61 @@ class Database:
         """Whether this is SQLite, where one writer at a time is the rule."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether this is PostgreSQL, which can do much in one statement."""
+        return self.engine.dialect.name == "postgresql"
+
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """Open one short write transaction; commit at the end, roll back on any exception."""
-        with self.engine.connect() as connection:
+    def transaction(self, *, lazily: bool = False) -> Iterator[Connection]:
+        """Open one short write transaction; commit at the end, roll back on any exception.
+
+        Args:
+            lazily: see `write`.
+        """
+        with self._connected() as connection:
             if not self._begins_itself:
                 with connection.begin():
                     yield connection
                 return
-            # SQLite: a transaction that reads first and writes later fails at once when another
-            # has written in between, so the write lock is taken at the beginning.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with _unhurried(connection) if lazily else nullcontext():
+                self._begin(connection, lazily=lazily)
+                # Without the COMMIT all is rolled back as the connection returns to its pool.
+                yield connection
+                connection.exec_driver_sql("COMMIT")
+
+    def _begin(self, connection: Connection, *, lazily: bool) -> None:
+        # SQLite: a transaction that reads first and writes later fails at once when another
+        # has written in between, so the write lock is taken at the beginning.
+        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        if lazily and self.is_postgresql:
+            begin += "; SET LOCAL synchronous_commit = off"
+        # Without an empty list of values, two commands may be one turn.
+        connection.exec_driver_sql(begin, execution_options={"no_parameters": True})
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Open a connection; for one in haste, SQLite's driver waits no longer than it may."""
+        haste = _haste.get()
+        with self.engine.connect() as connection:
+            if haste is None or not self.is_sqlite or not self._begins_itself:
+                yield connection
+                return
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(haste * 1000)}")
             try:
                 yield connection
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
     def write(
-        self, work: Callable[[Connection], T], *, patience: float = 30.0, insist: bool = False
+        self,
+        work: Callable[[Connection], T],
+        *,
+        patience: float = 30.0,
+        insist: bool = False,
+        alone: bool = False,
+        lazily: bool = False,
     ) -> T:
         """Run ``work`` in a transaction, again when the database says that it may be run again.
 
@@ -184,10 +232,15 @@ class Database:
             patience: seconds after which the last error is raised.
             insist: repeat whatever the database itself is at fault for, a full disk included:
                 what is to be written must not be lost.
+            alone: ``work`` is one statement, which is a transaction by itself: one turn to the
+                server instead of three.
+            lazily: the commit need not wait for the disk, where the database can do so for one
+                (PostgreSQL, SQLite with WAL): a later one that waits takes it along.
         """
 
         def once() -> T:
-            with self.transaction() as connection:
+            opened = self.engine.connect() if alone else self.transaction(lazily=lazily)
+            with opened as connection:
                 return work(connection)
 
         return self._patiently(once, patience, insist)
@@ -196,13 +249,13 @@ class Database:
         """Run ``work`` that only reads; see `write`."""
 
         def once() -> T:
-            with self.engine.connect() as connection:
+            with self._connected() as connection:
                 return work(connection)
 
         return self._patiently(once, patience)
 
     def _patiently(self, once: Callable[[], T], patience: float, insist: bool = False) -> T:
-        until, pause = time.monotonic() + patience, 0.02
+        until, pause = time.monotonic() + min(patience, _haste.get() or patience), 0.02
         while True:
             try:
                 return once()
@@ -270,50 +323,52 @@ def insert_once(dialect: str, table: Table) -> Any:
 
 
 def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
-    # An error names the statement, never its parameters: they are people's addresses.
-    if url.get_backend_name() == "sqlite":
-        return create_engine(
-            url,
-            hide_parameters=True,
-            isolation_level="AUTOCOMMIT",
-            connect_args={"timeout": 30, **connect_args},
-            pool_size=2,
-            max_overflow=8,
-        )
+    """Make an engine whose transactions begin where `Database.transaction` says so.
+
+    What only reads then costs one turn to the server, not three.
+    """
+    sqlite = url.get_backend_name() == "sqlite"
     engine = create_engine(
         url,
+        # An error names the statement, never its parameters: they are people's addresses.
         hide_parameters=True,
-        isolation_level="READ COMMITTED",
-        connect_args=dict(connect_args),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": 30, **connect_args} if sqlite else dict(connect_args),
         pool_size=2,
         max_overflow=8,
-        pool_recycle=300,
+        pool_recycle=-1 if sqlite else 300,
+        # The connection used last has its statements prepared and its pages at hand.
+        pool_use_lifo=True,
     )
-    event.listen(engine, "connect", _bound_waits)
+    if not sqlite:
+        event.listen(engine, "connect", prepare)
     return engine
 
 
-def _bound_waits(connection: Any, _record: object) -> None:
-    """A sender that waits for a lock must give up and come again; one that is gone must let go.
+@contextmanager
+def _unhurried(connection: Connection) -> Iterator[None]:
+    """Let SQLite's commit not wait for the disk, where that costs no more than the commit.
 
-    A process that is stopped, or a machine that is cut off, keeps its locks as long as the
-    database believes in its connection: hours. Nobody else could claim meanwhile.
+    With a rollback journal it could cost the whole file.
     """
-    cursor = connection.cursor()
-    if type(connection).__module__.startswith("psycopg"):
-        cursor.execute("SET lock_timeout = '5s'")
-        idle = int(IDLE_TRANSACTION * 1000)
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle}")
-        # From version 17 on; the one before overlooks a client that is silent after a pipeline.
-        cursor.execute(
-            f"SELECT set_config(name, '{idle}', false) FROM pg_settings"  # noqa: S608 - a number
-            " WHERE name = 'transaction_timeout'"
-        )
-        connection.commit()
-    else:
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 5")
-        cursor.execute("SELECT VERSION()")
-        # MySQL knows no such bound.
-        if "mariadb" in str(cursor.fetchone()).lower():
-            cursor.execute(f"SET SESSION idle_transaction_timeout = {int(IDLE_TRANSACTION)}")
-    cursor.close()
+    if connection.dialect.name != "sqlite" or not _has_wal(connection):
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        try:
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+        except DBAPIError:
+            # In a transaction that failed it cannot be set, and nobody else may get it so.
+            connection.invalidate()
+
+
+def _has_wal(connection: Connection) -> bool:
+    """Whether SQLite writes ahead; nobody can change that while this connection is open."""
+    known = connection.info.get("plato_email_wal")
+    if known is None:
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+        known = connection.info["plato_email_wal"] = mode == "wal"
+    return bool(known)

@@ -7,6 +7,7 @@
     ├── MessageError            an argument of send() is wrong; also a ValueError
     ├── SettingsError           a settings field is wrong; also a ValueError
     ├── SettingsConflict        somebody else saved in the meantime
+    ├── TooManyTests            the site's tests of a minute are used up
     ├── KeyRingError            the keys themselves cannot be read or made
     ├── SecretUnreadable        one stored secret cannot be decrypted
     └── DeliveryError           a mail did not go out: stage, verdict, reply
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 
 class Stage(StrEnum):
@@ -100,6 +102,20 @@ class SettingsConflict(PlatoEmailError):
         self.saved_by = saved_by
 
 
+class TooManyTests(PlatoEmailError):
+    """The tests that a site may make in a minute are used up; nothing was done.
+
+    ``at`` (naive UTC) is when the next may begin, in ``seconds`` from now.
+    """
+
+    def __init__(self, limit: int, at: datetime, seconds: float) -> None:
+        words = f"No more than {limit} a minute: the next test may begin at {at:%H:%M:%S} UTC."
+        super().__init__(words)
+        self.limit = limit
+        self.at = at
+        self.seconds = seconds
+
+
 class KeyRingError(PlatoEmailError):
     """The encryption keys cannot be read, parsed or made."""
 
@@ -115,6 +131,11 @@ class SecretUnreadable(PlatoEmailError):
         super().__init__(f"The stored {what} cannot be decrypted{by}. Enter it again.")
         self.what = what
         self.key_id = key_id
+
+
+def said(code: int | None, reply: str) -> str:
+    """Return a reply as one reads it: ``550 5.1.1 Unknown``, or the words where no code came."""
+    return reply if code is None else f"{code} {reply}"
 
 
 class DeliveryError(PlatoEmailError):
@@ -142,8 +163,7 @@ class DeliveryError(PlatoEmailError):
         recipients: Mapping[str, RecipientRefusal] | None = None,
         transcript: Sequence[str] = (),
     ) -> None:
-        said = f"{code} {reply}" if code is not None else reply
-        super().__init__(f"{stage}: {said}")
+        super().__init__(f"{stage}: {said(code, reply)}")
         self.stage = stage
         self.verdict = verdict
         self.code = code

@@ -12,7 +12,9 @@ from .database import MISSING_TABLES, tables_are_missing
 from .errors import ConfigurationError
 from .lifecycle import arrange_poller
 from .message import Composed, Message, compose
+from .modes import route
 from .outbox import QueuedMessage
+from .settings import unreadable
 from .site import Site
 from .smtp import Session
 from .transactions import Pending, warn_of_forgotten
@@ -122,6 +124,12 @@ class PlatoEmail:
             if tables_are_missing(error):
                 raise ConfigurationError(MISSING_TABLES) from error
             raise
+        except UnicodeEncodeError as error:
+            # Not as its cause: it holds the text.
+            raise ConfigurationError(
+                f"The database stores text as {error.encoding}, which lacks a character of this "
+                "message. Move the site to a database with the encoding UTF8."
+            ) from None
         if not queued.duplicate:
             _watch(site, real, queued)
         return queued
@@ -129,12 +137,14 @@ class PlatoEmail:
     def send_now(self, message: Message | EmailMessage | None = None, /, **fields: Any) -> Receipt:
         """Deliver a message in the calling thread, past the queue and its rate.
 
+        The mode holds for it as for all mail.
+
         Returns:
             The receipt: which recipients were accepted, which refused, and the server's reply.
 
         Raises:
             MessageError: an argument cannot be mailed.
-            DeliveryError: no recipient was accepted.
+            DeliveryError: no recipient was accepted, or the mode lets nobody have it.
             ConfigurationError: no SMTP server is set, or its password cannot be decrypted.
         """
         site = _site()
@@ -143,14 +153,12 @@ class PlatoEmail:
         if not settings.host:
             raise ConfigurationError("No SMTP server is set. Fill in Email Settings first.")
         if stored.unreadable:
-            raise ConfigurationError(
-                f"The stored {' and '.join(sorted(stored.unreadable))} cannot be decrypted. "
-                "Enter it again in Email Settings."
-            )
+            raise ConfigurationError(unreadable(stored.unreadable))
         composed = _compose(site, settings.default_sender, message, fields)
         timeout = float(site.config["DELIVERY_TIMEOUT"])
+        routed = route(settings, composed.envelope, composed.data)
         with Session.open(site.server(settings)) as smtp:
-            return smtp.send(composed.envelope, composed.data, deadline=timeout)
+            return smtp.send(routed.envelope, routed.data, deadline=timeout)
 
 
 def _site() -> Site:

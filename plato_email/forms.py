@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from .filling import filled
+
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
@@ -26,7 +28,8 @@ class Field:
     label: str
     help: str
     kind: str = "text"
-    """text, number, password, choice or switch: which macro of ``_fields.html`` draws it."""
+    """text, number, lines, password, choice, radio or switch: which macro of ``_fields.html``
+    draws it."""
     placeholder: str = ""
     unit: str = ""
     width: str = ""
@@ -35,6 +38,12 @@ class Field:
     choices: tuple[tuple[str, str], ...] = ()
 
 
+_MODES = (
+    ("live", "Live: mail goes to its recipients"),
+    ("redirect", "Redirect: every mail goes to one address, whoever it was for"),
+    ("allow", "Allow-list only: mail goes to the addresses and domains on a list"),
+    ("hold", "Hold: mail is queued and none is sent"),
+)
 FIELDS: tuple[Field, ...] = (
     Field(
         "default_sender",
@@ -94,7 +103,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "batch_size",
         "Batch Size",
-        "Most mails taken from the queue in one interval, whatever the number of servers.",
+        "Most mails taken from the queue in one interval, by all processes together.",
         "number",
         unit="mails",
         width="third",
@@ -106,6 +115,28 @@ FIELDS: tuple[Field, ...] = (
         "number",
         unit="tries",
         width="third",
+    ),
+    Field(
+        "mode",
+        "Mode",
+        "A test email goes to its recipient in any mode, and nothing in the queue is changed.",
+        "radio",
+        choices=_MODES,
+    ),
+    Field(
+        "redirect_to",
+        "Redirect to",
+        "To, Cc and Bcc alike. Who a mail was for is told by the name beside the address, and in "
+        "its header.",
+        placeholder="staging@example.com",
+    ),
+    Field(
+        "allowed_recipients",
+        "Allowed recipients",
+        "Separated by commas or lines. example.com stands for its addresses, *.example.com for "
+        "those of its subdomains.",
+        "lines",
+        placeholder="example.com, tester@example.org",
     ),
 )
 RECIPIENT = Field("recipient", "Test recipient", "", placeholder="you@example.com")
@@ -124,6 +155,8 @@ class BoundField:
     """The key of the site's configuration that sets it, or "" where it can be edited."""
     stored: str = ""
     """What somebody else has stored meanwhile, where that differs from what was typed."""
+    concealed: bool = False
+    """Whether the person may not see the value: there is none here then, and none is sent."""
 
     @property
     def id(self) -> str:
@@ -134,13 +167,13 @@ class BoundField:
     def described_by(self) -> str:
         """The ids of all that is said about the field, for ``aria-describedby``."""
         said = {
-            "problem": self.problem,
             "stored": self.stored,
             "note": self.note,
             "pin": self.pinned_by,
             "help": self.field.help,
         }
-        return " ".join(f"{self.id}-{part}" for part, text in said.items() if text)
+        parts = ["problem", *(part for part, text in said.items() if text)]
+        return " ".join(f"{self.id}-{part}" for part in parts)
 
 
 class Way(NamedTuple):
@@ -165,6 +198,7 @@ class SettingsForm:
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
+    concealed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, stored: StoredSettings) -> SettingsForm:
@@ -186,12 +220,16 @@ class SettingsForm:
 
     @classmethod
     def typed(cls, data: MultiDict[str, str], stored: StoredSettings) -> SettingsForm:
-        """The form as it was sent. A pinned field keeps its value, whatever was sent for it."""
+        """The form as it was sent, with what the pressed button fills in.
+
+        A pinned field keeps its value, whatever was sent for it.
+        """
+        data = filled(data)
         opened = cls.of(stored)
         values = dict(opened.values)
         for each in FIELDS:
             if each.name not in stored.pinned:
-                values[each.name] = _typed(each, data)
+                values[each.name] = _typed(each, data, values[each.name])
         values["password"] = ""
         values["recipient"] = data.get("recipient", str(values["recipient"])).strip()
         login = _wants_login(data, opened)
@@ -241,9 +279,16 @@ class SettingsForm:
             self, version=stored.version, has_password=theirs.has_password, stored=differing
         )
 
+    def concealing(self, *names: str) -> SettingsForm:
+        """The same form for somebody who may not see what stands in these fields."""
+        return replace(self, concealed=frozenset(names))
+
     def __getitem__(self, name: str) -> BoundField:
         if name == "password":
             return self._password()
+        if name in self.concealed:
+            help_text = "Shown to those who may change the settings."
+            return BoundField(replace(BY_NAME[name], help=help_text), "", concealed=True)
         return BoundField(
             BY_NAME[name],
             self.values[name],
@@ -283,6 +328,11 @@ class SettingsForm:
         return f"The stored {name} cannot be read: its key is gone. Enter it again."
 
     @property
+    def all(self) -> list[BoundField]:
+        """Every field, in the order of the page."""
+        return [self[name] for name in BY_NAME]
+
+    @property
     def wrong(self) -> list[BoundField]:
         """The fields with a problem, in the order of the page."""
         return [self[name] for name in BY_NAME if name in self.problems]
@@ -292,8 +342,9 @@ def _shown(value: object) -> Value:
     return value if isinstance(value, bool) else str(value)
 
 
-def _typed(each: Field, data: MultiDict[str, str]) -> Value:
-    return each.name in data if each.kind == "switch" else data.get(each.name, "")
+def _typed(each: Field, data: MultiDict[str, str], before: Value) -> Value:
+    """A tick box that is off sends nothing; any other field that was not sent is as it was."""
+    return each.name in data if each.kind == "switch" else data.get(each.name, before)
 
 
 def _wants_login(data: MultiDict[str, str], opened: SettingsForm) -> bool:
@@ -303,8 +354,11 @@ def _wants_login(data: MultiDict[str, str], opened: SettingsForm) -> bool:
     """
     if "username" in opened.pinned:
         return bool(opened.values["username"])
-    sent = data.getlist("requires_login")
-    return sent[-1] == "1" if sent else bool(data.get("username") or data.get("password"))
+    if sent := data.getlist("requires_login"):
+        return sent[-1] == "1"
+    if not {"username", "password"} & data.keys():
+        return opened.requires_login
+    return bool(data.get("username") or data.get("password"))
 
 
 def _in_words(each: Field, value: Value) -> str:

@@ -31,12 +31,16 @@ NO_THREADS = (
     "--enable-threads, or set PLATO_EMAIL_POLLER to false and run: flask email run"
 )
 
-_sites: weakref.WeakSet[Site] = weakref.WeakSet()
+_forked: weakref.WeakSet[Site] = weakref.WeakSet()
+"""Every site: a fork breaks locks and sockets also where nothing is ever sent."""
+_ended: weakref.WeakSet[Site] = weakref.WeakSet()
+"""Those that SIGTERM ends in good order."""
 _launchers: weakref.WeakSet[Launcher] = weakref.WeakSet()
 
 
 def arrange_poller(app: Flask, site: Site) -> None:
     """See that every process that serves ``app`` has one poller, and no other process any."""
+    _forked.add(site)
     choice = site.config["POLLER"]
     if choice is False:
         return
@@ -83,8 +87,7 @@ class Launcher:
             self._site.start()
 
     def in_forked_child(self) -> None:
-        """Make anew what a fork breaks; start only in what is known to become a server."""
-        self._site.after_fork()
+        """Start only in what is known to become a server."""
         ready = serving.gunicorn_worker_born()
         if ready is not None and self._may_start():
             self._start_when(ready)
@@ -146,7 +149,7 @@ def end_in_order_on_sigterm(site: Site) -> None:
     """
     if serving.in_uwsgi() or threading.current_thread() is not threading.main_thread():
         return
-    _sites.add(site)
+    _ended.add(site)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _on_sigterm)
 
@@ -160,10 +163,10 @@ def _on_sigterm(number: int, _frame: FrameType | None) -> None:
 
 def _end(number: int) -> None:
     try:
-        for site in list(_sites):
+        for site in list(_ended):
             site.poller.ask_to_stop()
         until = time.monotonic() + GRACE
-        for site in list(_sites):
+        for site in list(_ended):
             site.stop(max(0.0, until - time.monotonic()))
     finally:
         os.kill(os.getpid(), number)
@@ -173,7 +176,9 @@ def _in_child() -> None:
     # What a fork makes dies as it always has; a server's child sets handlers of its own.
     if signal.getsignal(signal.SIGTERM) is _on_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _sites.clear()
+    _ended.clear()
+    for site in list(_forked):
+        site.after_fork()
     for launcher in list(_launchers):
         launcher.in_forked_child()
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from .signals import message_deferred, message_failed, message_sending, message_sent
+from .errors import said
+from .signals import (
+    mail_failing,
+    mail_flowing,
+    message_deferred,
+    message_failed,
+    message_sending,
+    message_sent,
+)
 from .tables import State
 
 if TYPE_CHECKING:
     from blinker import NamedSignal
     from flask import Flask
 
+    from .alerts import Alert
     from .outbox import Claimed, Result
 
 log = logging.getLogger("plato_email")
@@ -38,11 +47,11 @@ class SignalEvents:
 
     def concluded(self, result: Result) -> None:
         """Log one line and send the signal that fits."""
-        said = f"{result.code} {result.reply}" if result.code else result.reply
+        words = said(result.code, result.reply)
         log.log(
             logging.INFO if result.state in (State.SENT, State.CANCELLED) else logging.WARNING,
             "message %s %s at %s after %d ms: %s",
-            *(result.message.message_id, result.outcome, result.stage, result.milliseconds, said),
+            *(result.message.message_id, result.outcome, result.stage, result.milliseconds, words),
         )
         signal = _signal_for(result)
         if signal is None or not signal.receivers:
@@ -62,3 +71,15 @@ def _signal_for(result: Result) -> NamedSignal | None:
     if result.state is State.QUEUED and result.charged:
         return message_deferred
     return None
+
+
+def tell_of(app: Flask, alert: Alert) -> None:
+    """Send the signal of an alert."""
+    signal = mail_failing if alert.state == "failing" else mail_flowing
+    if not signal.receivers:
+        return
+    try:
+        with app.app_context():
+            signal.send(app, alert=alert)
+    except Exception:
+        log.exception("a receiver of %s failed", signal.name)

@@ -24,5 +24,12 @@ when it was refused for some recipients."""
 message_deferred = _namespace.signal("message-deferred")
 """The message was put off and will be tried again. ``message`` and ``result``."""
 
+mail_failing = _namespace.signal("mail-failing")
+"""Mail has been failing or stuck for longer than ``PLATO_EMAIL_ALERT_AFTER``. ``alert``: an
+`Alert`. Sent once, in the one process that noticed first."""
+
+mail_flowing = _namespace.signal("mail-flowing")
+"""Mail flows again after `mail_failing`. ``alert``."""
+
 message_failed = _namespace.signal("message-failed")
 """The message is given up: refused for good, or its attempts are spent. ``message``, ``result``."""

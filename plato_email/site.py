@@ -8,25 +8,30 @@ import os
 import time
 import weakref
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from .background import BackgroundSender
+from .alerts import AlertLog, Watch, Webhook
+from .audit import AuditLog
+from .background import BackgroundPoller
 from .config import Config, read_config
 from .database import Database, DatabaseClock
 from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
 from .errors import ConfigurationError, KeyRingError, SettingsError
-from .outbox import Outbox
-from .reporting import SignalEvents
+from .message import Composed, Envelope
+from .message.renewed import renewed
+from .outbox import CONTENT, Outbox, SteeringRefused
+from .reporting import SignalEvents, tell_of
 from .settings import RULES, Pin, Reencrypted, SettingsStore, read_server
 from .signals import message_queued
 from .smtp import Session
+from .smtp.policy import allowed_servers, not_allowed
 from .status import Status, read_status
 from .tables import join_metadata
-from .trial import TestReport, run_trial
+from .trial import TrialLog, Trials
 from .worker import Worker, process_name
 
 if TYPE_CHECKING:
@@ -34,10 +39,11 @@ if TYPE_CHECKING:
 
     from flask import Flask, Response
     from flask_sqlalchemy import SQLAlchemy
-    from sqlalchemy import Engine, MetaData
+    from sqlalchemy import Connection, Engine, MetaData
     from sqlalchemy.engine import URL
 
-    from .outbox import QueuedMessage
+    from .outbox import MessageRow, QueuedMessage
+    from .sender_domain import Inspector
     from .settings import Settings, StoredSettings
     from .smtp import Server
 
@@ -63,6 +69,8 @@ class Site:
         self.tables = join_metadata(self._metadata())
         self.database = Database(self._engine_source, self._shared_engine)
         self.clock = DatabaseClock(self.database)
+        self.audit = AuditLog(self.database, self.tables, self.clock)
+        self.alerts = AlertLog(self.database, self.tables, self.clock)
         self.settings_store = SettingsStore(
             self.tables,
             self.key_ring,
@@ -72,14 +80,17 @@ class Site:
             },
             {field: _clean(field, "MAIL_*", v) for field, v in self.config.defaults.items()},
         )
+        self._allowed = _check_allowed(self.config["ALLOWED_SERVERS"])
         keys = self.config["KEYS"]
         self._configured_keys = _parse_keys(keys) if keys else None
         self._key_file = KeyFile(self._key_path())
         self._pid = os.getpid()
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
+        self.trials = self._make_trials()
         self._default_sender: tuple[str, float] | None = None
         self._sending_settings: tuple[StoredSettings, float] | None = None
+        self._inspector: Inspector | None = None
 
     # -- keys and settings -------------------------------------------------------------------
 
@@ -107,7 +118,7 @@ class Site:
         known, now = self._sending_settings, time.monotonic()
         if known is None or now - known[1] > FRESH:
             stored = self.load_settings()
-            ready = stored.settings.configured and stored.settings.polling_enabled
+            ready = stored.settings.configured and stored.settings.lets_mail_out
             self._sending_settings = (stored, now) if ready and not stored.unreadable else None
             return stored
         return known[0]
@@ -121,12 +132,22 @@ class Site:
             SettingsError: a value cannot be stored.
             SettingsConflict: they were saved by somebody else since ``version``.
         """
-        self.database.write(
-            lambda connection: self.settings_store.save(
+        host, port = settings.host, settings.port
+        if host and not allowed_servers(self._allowed).may_ask(host, port):
+            raise SettingsError({"host": not_allowed(host, port)})
+
+        def work(connection: Connection) -> None:
+            self.settings_store.save(
                 connection, settings, version=version, by=by, keep_password=keep_password
             )
-        )
+            self.trials.adopt(connection)
+
+        self.database.write(work)
         self._default_sender = self._sending_settings = None
+        self._let_flow()
+
+    def _let_flow(self) -> None:
+        """Nobody needs to wait any more: the settings are new, or have proved to work."""
         self.outbox.open_gate()
         self.poller.wake()
 
@@ -152,51 +173,24 @@ class Site:
 
     def server(self, settings: Settings) -> Server:
         """Return where mail is handed in with ``settings``."""
-        return settings.server(self.config["CA_FILE"] or None, self.config["EHLO_NAME"] or None)
-
-    def test(self, settings: Settings, recipient: str, *, origin: str = "") -> TestReport:
-        """Send a test mail; ``origin`` says in it where it was asked for.
-
-        See `plato_email.trial.run_trial`.
-
-        Raises:
-            SettingsError: a pinned password would go to another server than the saved one.
-        """
-        self._guard_pinned_password(settings)
-        report = run_trial(settings, self.server(settings), recipient, origin=origin)
-        try:
-            self._record_test(settings, report)
-        except SQLAlchemyError:
-            log.exception("the outcome of a test mail could not be stored")
-        return report
-
-    def _guard_pinned_password(self, settings: Settings) -> None:
-        """A pinned password belongs to the settings in force, not to what somebody types."""
-        pins = self.config.pins
-        if "password" not in pins or not settings.password:
-            return
-        if settings.login_context != self.load_settings().settings.login_context:
-            key = pins["password"][0]
-            words = f"{key} is sent only to the server that is saved. Save these settings first."
-            raise SettingsError({"password": words})
-
-    def _record_test(self, settings: Settings, report: TestReport) -> None:
-        title = "" if report.diagnosis is None else report.diagnosis.title
-        self.database.write(
-            lambda connection: self.settings_store.record_test(
-                connection, settings, report.outcome, title
-            ),
-            patience=2.0,
+        return settings.server(
+            self.config["CA_FILE"] or None, self.config["EHLO_NAME"] or None, self._allowed
         )
-        tested = self.load_settings().tested
-        if report.outcome == "sent" and tested is not None and tested.current:
-            # The server takes mail with the stored settings: nobody needs to wait any more.
-            self.outbox.open_gate()
-            self.poller.wake()
 
     def status(self) -> Status:
         """Return how the mail is."""
-        return read_status(self.outbox, self.load_settings(), self.clock.now())
+        stored, now = self.load_settings(), self.clock.now()
+        return read_status(self.outbox, stored, now, in_memory=self.in_memory)
+
+    @property
+    def inspector(self) -> Inspector:
+        """What looks sender domains up, with the memory of this process."""
+        if self._inspector is None:
+            # Here: a process that only sends never needs dnspython.
+            from .sender_domain import Inspector
+
+            self._inspector = Inspector(self.config["RESOLVER"], self.config["DKIM_SELECTOR"])
+        return self._inspector
 
     def make_worker(self) -> Worker:
         """Return a new sender."""
@@ -212,7 +206,22 @@ class Site:
             in_context=self.app.app_context,
             park_unknown=self.config["ON_UNKNOWN"] == "park",
         )
-        return Worker(delivery, self.outbox, self.clock, self.config)
+        logs = (self.audit, self.trials.log)
+        return Worker(delivery, self.outbox, *logs, self.make_watch(), self.clock, self.config)
+
+    def make_watch(self) -> Watch:
+        """Return what looks whether mail flows, and tells when that changes."""
+        url, secret = self.config["ALERT_URL"], self.config["ALERT_SECRET"]
+        return Watch(
+            self.alerts,
+            self.clock,
+            status=self.status,
+            load_settings=self.load_settings,
+            tell=partial(tell_of, self.app),
+            after=timedelta(minutes=self.config["ALERT_AFTER"]),
+            webhook=Webhook(url, secret) if url else None,
+            site=self.app.config.get("SERVER_NAME") or self.app.name,
+        )
 
     def committed(self, messages: list[QueuedMessage]) -> None:
         """Mail exists from this moment on: wake the sender and tell who listens."""
@@ -223,11 +232,52 @@ class Site:
             except Exception:
                 log.exception("a receiver of message_queued failed")
 
+    def content(self, message: MessageRow) -> bytes | None:
+        """Return what a message says, or ``None`` where it is not kept.
+
+        Raises:
+            SecretUnreadable: the key that it was encrypted with is gone.
+        """
+        stored = self.outbox.content(message.id)
+        if stored is None:
+            return None
+        return self.key_ring().unprotect_bytes(stored, CONTENT, message.message_id)
+
+    def resend(self, message: MessageRow) -> QueuedMessage:
+        """Queue a finished message once more, as a new one to all its recipients.
+
+        Raises:
+            SteeringRefused: it is not finished, or its content is gone.
+            SecretUnreadable: the key that it was encrypted with is gone.
+        """
+        if message.finished_at is None:
+            raise SteeringRefused("It is still to be sent; wait for what becomes of it.")
+        data = self.content(message)
+        if data is None:
+            raise SteeringRefused("Its content is gone, so it cannot be sent again.")
+        now = datetime.now(UTC)
+        message_id, data = renewed(data, message.sender, now)
+        composed = Composed(
+            envelope=Envelope(message.sender, message.recipients),
+            message_id=message_id,
+            date=now,
+            subject=message.subject,
+            sender=message.sender,
+            data=data,
+            attachments=message.attachments,
+            priority=message.priority,
+            sensitive=message.sensitive,
+        )
+        ring = self.key_ring()
+        queued = self.database.write(lambda c: self.outbox.enqueue(c, composed, ring))
+        self.committed([queued])
+        return queued
+
     # -- the poller's life ---------------------------------------------------------------------
 
     def start(self) -> None:
         """Start this process's poller, unless it runs; never for a database in memory."""
-        if self._in_memory():
+        if self.in_memory:
             return
         if self._pid != os.getpid():
             # uWSGI forks without telling Python.
@@ -238,7 +288,7 @@ class Site:
             self.poller.start()
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """Stop the poller; see `BackgroundSender.stop`."""
+        """Stop the poller; see `BackgroundPoller.stop`."""
         return self.poller.stop(timeout)
 
     def after_fork(self) -> None:
@@ -247,6 +297,7 @@ class Site:
         self.database.after_fork()
         self.outbox = self._make_outbox()
         self.poller = self._make_poller()
+        self._inspector = None
 
     def _make_outbox(self) -> Outbox:
         return Outbox(
@@ -258,8 +309,19 @@ class Site:
             keep_failed=self.config["KEEP_FAILED_DAYS"] > 0,
         )
 
-    def _make_poller(self) -> BackgroundSender:
-        return BackgroundSender(self.make_worker, self.app.app_context)
+    def _make_trials(self) -> Trials:
+        return Trials(
+            self.database,
+            self.settings_store,
+            TrialLog(self.database, self.tables, self.clock),
+            server=self.server,
+            pinned_by=self.config.pins.get("password", ("", None))[0],
+            limit=self.config["TESTS_PER_MINUTE"],
+            flows=self._let_flow,
+        )
+
+    def _make_poller(self) -> BackgroundPoller:
+        return BackgroundPoller(self.make_worker, self.app.app_context)
 
     # -- the host's database -------------------------------------------------------------------
 
@@ -285,9 +347,11 @@ class Site:
 
     def _shared_engine(self) -> Engine | None:
         """SQLite in memory lives in the host's one connection and nowhere else."""
-        return self._host_engine() if self._in_memory() else None
+        return self._host_engine() if self.in_memory else None
 
-    def _in_memory(self) -> bool:
+    @property
+    def in_memory(self) -> bool:
+        """Whether the database is one connection of this process, which no thread may share."""
         url = self._host_engine().url
         if url.get_backend_name() != "sqlite":
             return False
@@ -296,6 +360,14 @@ class Site:
     def _key_path(self) -> Path:
         named = self.config["KEY_FILE"]
         return Path(named) if named else Path(self.app.instance_path) / "plato_email.keys"
+
+
+def _check_allowed(entries: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        allowed_servers(entries)
+    except ValueError as error:
+        raise ConfigurationError(f"PLATO_EMAIL_ALLOWED_SERVERS: {error}.") from None
+    return entries
 
 
 def _parse_keys(keys: str) -> KeyRing:
@@ -307,7 +379,7 @@ def _parse_keys(keys: str) -> KeyRing:
 
 def _clean(field: str, key: str, value: Any) -> Any:
     """Apply the page's own rule to a field that the configuration sets."""
-    if field not in ("host", "default_sender"):
+    if field not in ("host", "default_sender", "redirect_to", "allowed_recipients"):
         return value
     try:
         cleaned, _ = RULES[field](value)

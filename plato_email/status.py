@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from .diagnosis.remembered import diagnose_remembered
+from .durations import span
+from .errors import said
+
 if TYPE_CHECKING:
+    from .diagnosis import Diagnosis
     from .outbox import Gate, Outbox, Process, Statistics
     from .settings import StoredSettings
 
@@ -17,12 +22,17 @@ STUCK = 300.0
 """Seconds after which waiting mail that could go is an alarm."""
 
 
+MOMENT = 5.0
+"""Seconds that are no time."""
+
+
 class Condition(StrEnum):
     """What the banner says, the most urgent first."""
 
     UNREADABLE_SECRET = "unreadable-secret"  # noqa: S105 - a word, not a secret
     NOT_CONFIGURED = "not-configured"
     POLLING_OFF = "polling-off"
+    HELD = "held"
     FAILING = "failing"
     POLLER_SILENT = "poller-silent"
     UNVERIFIED = "unverified"
@@ -38,6 +48,8 @@ class Status:
     statistics: Statistics
     gate: Gate | None
     processes: tuple[Process, ...]
+    in_memory: bool = False
+    """Whether the queue is in a database in memory, which no sender can look into."""
 
     @property
     def state(self) -> Condition:
@@ -49,6 +61,8 @@ class Status:
             return Condition.NOT_CONFIGURED
         if not settings.polling_enabled:
             return Condition.POLLING_OFF
+        if settings.held:
+            return Condition.HELD
         if self.gate is not None:
             return Condition.FAILING
         if not self.senders:
@@ -60,13 +74,22 @@ class Status:
     @property
     def headline(self) -> str:
         """The same in one short sentence."""
+        if self.gate is not None and self.state is Condition.FAILING:
+            since = f"Failing since {self.gate.failing_since:%H:%M} UTC"
+            return f"{since}: {self.diagnosis.title}." if self.diagnosis else f"{since}."
         return _HEADLINES[self.state]
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """Why no mail goes out, while none does."""
+        if self.gate is None:
+            return None
+        return diagnose_remembered(self.gate, self.settings.settings)
 
     @property
     def detail(self) -> str:
         """What it means and what to do, in a sentence or two."""
         waiting = _waiting(self.waiting)
-        tested = self.settings.tested
         match self.state:
             case Condition.NOT_CONFIGURED:
                 if self.settings.settings.host:
@@ -80,22 +103,41 @@ class Status:
                 return f"Its encryption key is missing. Enter the {what} again and save.{waiting}"
             case Condition.POLLING_OFF:
                 return f"Mail is queued and none is sent until it is switched on again.{waiting}"
+            case Condition.HELD:
+                return f"Mail is queued and none is sent until the mode is Live again.{waiting}"
             case Condition.FAILING:
-                return _failing(self.gate) + waiting
+                return _failing(self.gate, self.diagnosis) + waiting
+            case Condition.POLLER_SILENT if self.in_memory:
+                return (
+                    "The database is in memory, and no sender can look into it. Use a file, "
+                    f"sqlite:///site.db, or a database server.{waiting}"
+                )
             case Condition.POLLER_SILENT:
                 return (
                     "No process of this site has looked at the queue for a while. Start the web "
                     f"server, or a sender with: flask email run.{waiting}"
                 )
-            case Condition.UNVERIFIED if tested is None:
-                return "Send a test email to be sure that these settings work."
-            case Condition.UNVERIFIED if tested is not None and not tested.current:
-                return "The settings changed since the last test. Send a test email."
-            case Condition.UNVERIFIED:
-                said = f" {tested.title}" if tested is not None and tested.title else ""
-                return f"The last test email failed.{said}"
             case _:
-                return "The last test email was accepted with these settings."
+                return self._tested
+
+    @property
+    def _tested(self) -> str:
+        """What the last test says of the settings."""
+        tested = self.settings.tested
+        if tested is None:
+            return "Send a test email to be sure that these settings work."
+        seconds = (self.now - tested.at).total_seconds()
+        ago = f"{span(seconds)} ago" if seconds > MOMENT else "just now"
+        if not tested.current:
+            return f"They were changed since the last test, {ago}. Send a test email."
+        match tested.outcome:
+            case "sent":
+                return f"Verified {ago}: the server accepted a test email."
+            case "checked":
+                return f"The connection was checked {ago}. Send a test email to be sure."
+            case _:
+                why = f": {tested.title}" if tested.title else ""
+                return f"The test {ago} failed{why}."
 
     @property
     def senders(self) -> tuple[Process, ...]:
@@ -110,10 +152,24 @@ class Status:
 
     @property
     def stuck(self) -> bool:
-        """Whether mail that could go has waited for longer than it should."""
+        """Whether mail that could go has waited for longer than it should, and none is taken.
+
+        A backlog that is sent as fast as Batch Size and Interval allow is a backlog, no trouble.
+        """
         oldest = self.statistics.oldest_waiting
         patience = max(STUCK, 2.0 * self.settings.settings.poll_interval)
-        return oldest is not None and oldest > patience
+        return oldest is not None and oldest > patience and not self.statistics.taken
+
+    @property
+    def last_tick(self) -> datetime | None:
+        """When a sender last reported, one that is gone included."""
+        return max((each.seen_at for each in self.processes), default=None)
+
+    @property
+    def last_error(self) -> Process | None:
+        """The sender whose error is the latest, gone or not."""
+        failed = [each for each in self.processes if each.error_at is not None]
+        return max(failed, key=lambda each: str(each.error_at), default=None)
 
     @property
     def healthy(self) -> bool:
@@ -129,6 +185,7 @@ class Status:
             "healthy": self.healthy,
             "state": self.state.value,
             "stuck": self.stuck,
+            "mode": self.settings.settings.mode,
             "queue": {
                 "queued": numbers.queued,
                 "deferred": numbers.deferred,
@@ -142,7 +199,9 @@ class Status:
                 "batch_size": settings.batch_size,
                 "interval_seconds": settings.poll_interval,
             },
-            "failing": None if self.gate is None else _gate_json(self.gate),
+            "last_tick": stamp(self.last_tick) if self.last_tick else None,
+            "last_error": None if self.last_error is None else _error_json(self.last_error),
+            "failing": None if self.gate is None else _gate_json(self.gate, self.diagnosis),
             "senders": [
                 {
                     "name": each.name,
@@ -160,6 +219,7 @@ _HEADLINES = {
     Condition.UNREADABLE_SECRET: "A stored secret cannot be read.",
     Condition.NOT_CONFIGURED: "Email is not configured yet.",
     Condition.POLLING_OFF: "Outbound polling is off.",
+    Condition.HELD: "Mail is held.",
     Condition.FAILING: "Mail is not going out.",
     Condition.POLLER_SILENT: "No sender is running.",
     Condition.UNVERIFIED: "These settings are not verified.",
@@ -173,12 +233,12 @@ def _waiting(count: int) -> str:
     return " 1 message is waiting." if count == 1 else f" {count:,} messages are waiting."
 
 
-def _failing(gate: Gate | None) -> str:
+def _failing(gate: Gate | None, diagnosis: Diagnosis | None) -> str:
     if gate is None:
         return ""
-    said = f"{gate.code} {gate.reply}" if gate.code else gate.reply
+    todo = "" if diagnosis is None or not diagnosis.steps else f" {diagnosis.steps[0]}"
     return (
-        f"Since {gate.failing_since:%H:%M} UTC, at {gate.stage}: {said.rstrip('.')}. "
+        f"At {gate.stage}: {said(gate.code, gate.reply).rstrip('.')}.{todo} "
         f"Next try at {gate.retry_at:%H:%M:%S} UTC; no message loses an attempt."
     )
 
@@ -188,7 +248,12 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="seconds") + "Z"
 
 
-def _gate_json(gate: Gate) -> dict[str, Any]:
+def _error_json(process: Process) -> dict[str, Any]:
+    at = process.error_at
+    return {"sender": process.name, "at": stamp(at) if at else None, "error": process.error}
+
+
+def _gate_json(gate: Gate, diagnosis: Diagnosis | None) -> dict[str, Any]:
     return {
         "since": stamp(gate.failing_since),
         "next_try": stamp(gate.retry_at),
@@ -198,10 +263,13 @@ def _gate_json(gate: Gate) -> dict[str, Any]:
         "code": gate.code,
         "enhanced": gate.enhanced or None,
         "reply": gate.reply,
+        "diagnosis": None if diagnosis is None else diagnosis.as_json(),
     }
 
 
-def read_status(outbox: Outbox, settings: StoredSettings, now: datetime) -> Status:
+def read_status(
+    outbox: Outbox, settings: StoredSettings, now: datetime, *, in_memory: bool = False
+) -> Status:
     """Ask the outbox everything that a `Status` holds."""
     return Status(
         now=now,
@@ -209,4 +277,5 @@ def read_status(outbox: Outbox, settings: StoredSettings, now: datetime) -> Stat
         statistics=outbox.statistics(settings.settings.poll_interval),
         gate=outbox.gate(),
         processes=outbox.processes(),
+        in_memory=in_memory,
     )

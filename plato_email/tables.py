@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 # SQLite gives only INTEGER PRIMARY KEY an automatic id; MariaDB drops microseconds unless asked,
-# and its BLOB ends at 64 KB.
+# and its TEXT and BLOB end at 64 KB.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 DateTime = _DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 Blob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 
@@ -75,6 +76,9 @@ class Tables:
     take: Table
     settings: Table
     process: Table
+    audit: Table
+    alert: Table
+    trial: Table
 
     def all(self) -> tuple[Table, ...]:
         """Every table."""
@@ -109,7 +113,13 @@ def join_metadata(metadata: MetaData) -> Tables:
         take=_take(metadata),
         settings=_settings(metadata),
         process=_process(metadata),
+        audit=_audit(metadata),
+        alert=_alert(metadata),
+        trial=_trial(metadata),
     )
+    for table in tables.all():
+        # A database made long ago may still prefer letters of one byte.
+        table.kwargs.update(mysql_charset="utf8mb4", mariadb_charset="utf8mb4")
     metadata.info[_MARK] = tables
     return tables
 
@@ -142,20 +152,29 @@ def _message(metadata: MetaData) -> Table:
         Column("code", SmallInteger),
         Column("enhanced", String(12)),
         Column("reply", String(500)),
+        # The try that ended well. It has no row of its own: that would be the dearest part of it.
+        Column("started_at", DateTime),
+        Column("milliseconds", Integer),
+        Column("process", String(80)),
+        Column("fault", String(16)),
         # The ids of purged mails must never be given to new ones.
         sqlite_autoincrement=True,
     )
     due = table.c.state == State.QUEUED.value
     leased = table.c.state.in_([State.CLAIMED.value, State.SENDING.value])
     finished = table.c.finished_at.is_not(None)
-    # MariaDB has no partial indexes and ignores the WHERE, so the state leads.
+    # MariaDB has no partial indexes and ignores the WHERE, so the state is a column of each.
+    # PostgreSQL drops a condition that the WHERE implies, and without one for the state it would
+    # read all that is deferred to find what is due. So its WHERE names a second state, which no
+    # message is ever in.
+    nearly_due = table.c.state.in_([State.QUEUED.value, ""])
     Index(
         "ix_plato_email_due",
-        table.c.state,
         table.c.priority,
+        table.c.state,
         table.c.available_at,
         table.c.id,
-        postgresql_where=due,
+        postgresql_where=nearly_due,
         sqlite_where=due,
     )
     Index(
@@ -171,6 +190,14 @@ def _message(metadata: MetaData) -> Table:
         table.c.finished_at,
         postgresql_where=finished,
         sqlite_where=finished,
+    )
+    wrong = table.c.fault.is_not(None)
+    Index(
+        "ix_plato_email_fault",
+        table.c.fault,
+        table.c.finished_at,
+        postgresql_where=wrong,
+        sqlite_where=wrong,
     )
     return table
 
@@ -201,7 +228,10 @@ def _recipient(metadata: MetaData) -> Table:
 
 
 def _attempt(metadata: MetaData) -> Table:
-    """One row a try, charged or not: when, who, how long, how far, and the server's words."""
+    """One row a try, charged or not: when, who, how long, how far, and the server's words.
+
+    A try that the server took for every recipient stands in the message's own row instead.
+    """
     table = Table(
         "plato_email_attempt",
         metadata,
@@ -253,7 +283,7 @@ def _take(metadata: MetaData) -> Table:
 
 
 def _settings(metadata: MetaData) -> Table:
-    """One row: what the settings page stores. Absent columns' defaults are in settings.py."""
+    """One row: what the settings page stores; the defaults are those of `settings.Settings`."""
     return Table(
         "plato_email_settings",
         metadata,
@@ -272,6 +302,9 @@ def _settings(metadata: MetaData) -> Table:
         Column("polling_enabled", Boolean(create_constraint=False), nullable=False),
         Column("updated_at", DateTime, nullable=False),
         Column("updated_by", String(200), nullable=False),
+        Column("mode", String(10)),
+        Column("redirect_to", String(400)),
+        Column("allowed_recipients", Text),
         Column("tested_at", DateTime),
         Column("tested_fingerprint", String(64)),
         Column("tested_outcome", String(10)),
@@ -290,4 +323,65 @@ def _process(metadata: MetaData) -> Table:
         Column("seen_at", DateTime, nullable=False),
         Column("error", String(500)),
         Column("error_at", DateTime),
+    )
+
+
+def _audit(metadata: MetaData) -> Table:
+    """What people did on the pages and by commands; see audit.py."""
+    table = Table(
+        "plato_email_audit",
+        metadata,
+        Column("id", BigId, primary_key=True),
+        Column("at", DateTime, nullable=False),
+        Column("actor", _exact(200), nullable=False),
+        Column("origin", String(64), nullable=False),
+        Column("action", _exact(40), nullable=False),
+        Column("subject", String(200), nullable=False),
+        Column("detail", Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    Index("ix_plato_email_audit_at", table.c.at)
+    Index("ix_plato_email_audit_actor", table.c.actor, table.c.id)
+    Index("ix_plato_email_audit_action", table.c.action, table.c.id)
+    return table
+
+
+def _trial(metadata: MetaData) -> Table:
+    """One row a test, written stage by stage: what any process tells a page that waits for it.
+
+    It holds no credentials. The fingerprint is keyed; see settings/vault.py.
+    """
+    table = Table(
+        "plato_email_trial",
+        metadata,
+        Column("token", String(32), primary_key=True),
+        Column("started_at", DateTime, nullable=False),
+        Column("begun_by", String(200), nullable=False),
+        Column("kind", String(10), nullable=False),
+        Column("recipient", String(320), nullable=False),
+        Column("fingerprint", String(64), nullable=False),
+        Column("state", String(10), nullable=False),
+        Column("outcome", String(10), nullable=False),
+        Column("report", LongText, nullable=False),
+    )
+    Index("ix_plato_email_trial_started", table.c.started_at)
+    return table
+
+
+def _alert(metadata: MetaData) -> Table:
+    """One row: what was told last of mail that fails or flows, and its delivery; see alerts/."""
+    return Table(
+        "plato_email_alert",
+        metadata,
+        Column("id", SmallInteger, primary_key=True, autoincrement=False),
+        Column("state", String(10), nullable=False),
+        Column("alert_id", String(32), nullable=False),
+        Column("at", DateTime, nullable=False),
+        Column("since", DateTime, nullable=False),
+        Column("reason", String(20), nullable=False),
+        Column("body", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("next_at", DateTime),
+        Column("delivered_at", DateTime),
+        Column("error", String(500), nullable=False),
     )

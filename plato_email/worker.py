@@ -10,16 +10,21 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from .delivery import TICK
 from .tables import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .alerts import Watch
+    from .audit import AuditLog
     from .config import Config
     from .database import Clock
     from .delivery import Delivery
     from .outbox import Outbox
+    from .trial import TrialLog
 
 log = logging.getLogger("plato_email")
 
@@ -37,20 +42,41 @@ def process_name() -> str:
 class Worker:
     """One sender: the poller thread of a web process, or ``flask email run``."""
 
-    def __init__(self, delivery: Delivery, outbox: Outbox, clock: Clock, config: Config) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        outbox: Outbox,
+        audit: AuditLog,
+        trials: TrialLog,
+        watch: Watch,
+        clock: Clock,
+        config: Config,
+    ) -> None:
         self.delivery = delivery
-        delivery.on_beat = self.report
+        delivery.on_beat = self._beat
         self._outbox = outbox
+        self._audit = audit
+        self._trials = trials
+        self._watch = watch
         self._config = config
         self._id = secrets.token_hex(16)
         self._started_at = clock.now()
         self._reported = float("-inf")
+        self._trouble: tuple[str, float] | None = None
+        """What the database does not know yet, being perhaps itself the trouble; and when."""
         self._tidied = float("-inf")
 
     def round(self) -> float:
         """Do one round; return the seconds until the next."""
-        delay = self.delivery.round()
-        if time.monotonic() - self._reported >= REPORT_EVERY:
+        try:
+            delay = self.delivery.round()
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            self._watch.look()
+            raise
+        self._watch.look()
+        if self._trouble or time.monotonic() - self._reported >= REPORT_EVERY:
             self.report()
         if delay > 0 and time.monotonic() - self._tidied >= TIDY_EVERY:
             self._tidied = time.monotonic()
@@ -62,39 +88,56 @@ class Worker:
         stopping = self.delivery.stopping
         while not stopping.is_set() and (delay := self.round()) < SOON:
             stopping.wait(delay)
+        self._watch.finish()
 
     def report(self, error: BaseException | None = None) -> None:
         """Tell the page that this sender is alive, and what went wrong if anything did."""
-        said = None if error is None else f"{type(error).__name__}: {_first_line(error)}"
-        self._outbox.report(self._id, self._started_at, said)
+        if error is not None:
+            said = f"{type(error).__name__}: {_first_line(error)}"
+            self._trouble = (said, time.monotonic())
+        told = self._trouble
+        said, at = told or ("", 0.0)
+        self._outbox.report(self._id, self._started_at, said, ago=time.monotonic() - at)
         self._reported = time.monotonic()
+        if self._trouble is told:
+            self._trouble = None
 
     def finish(self) -> None:
         """Hang up and sign off."""
-        self.delivery.hang_up()
+        self.delivery.finish()
+        self._watch.finish()
         self._outbox.leave(self._id)
+
+    def _beat(self) -> None:
+        """What is due also while a slice takes long."""
+        self.report()
+        self._watch.look()
 
     def tidy(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Delete what retention says, in small steps; return how many messages went."""
         gone = 0
-        for state, days in self.retention():
+        for state, days in retention(self._config):
             for count in self._outbox.purge(state, timedelta(days=days)):
                 gone += count
                 progress(count)
         bodies = timedelta(days=self._config["KEEP_SENT_BODIES_DAYS"])
         while self._outbox.drop_sent_contents(bodies):
             pass
+        for _ in self._audit.purge(timedelta(days=self._config["KEEP_AUDIT_DAYS"])):
+            pass
+        self._trials.purge()
         return gone
 
-    def retention(self) -> list[tuple[State, int]]:
-        """Return the days that each finished state is kept."""
-        sent, failed = self._config["KEEP_SENT_DAYS"], self._config["KEEP_FAILED_DAYS"]
-        return [
-            (State.SENT, sent),
-            (State.FAILED, failed),
-            (State.CANCELLED, sent),
-            (State.EXPIRED, sent),
-        ]
+
+def retention(config: Config) -> list[tuple[State, int]]:
+    """Return the days that messages of each finished state are kept."""
+    sent, failed = config["KEEP_SENT_DAYS"], config["KEEP_FAILED_DAYS"]
+    return [
+        (State.SENT, sent),
+        (State.FAILED, failed),
+        (State.CANCELLED, sent),
+        (State.EXPIRED, sent),
+    ]
 
 
 def _first_line(error: BaseException) -> str:

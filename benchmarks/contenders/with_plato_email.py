@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def fill(job: Job) -> Work:
     """Make the tables and queue mails."""
     yield
     with hosted(job) as host:
-        _make_tables(host)
+        make_tables(host)
         for number in range(job.count):
             host.send(number)
             if number % 500 == 499:
@@ -86,22 +87,75 @@ def fill(job: Job) -> Work:
 def drain(job: Job) -> Work:
     """Deliver until the queue is empty, in rounds as the poller does."""
     with hosted(job) as host:
-        worker = host.site.make_worker()
+        rounds = drained(host)
         yield
-        while True:
-            delay = worker.round()
-            if delay > 0:
-                if host.site.outbox.next_due() is None:
-                    break
-                time.sleep(min(delay, 0.05))
-        worker.finish()
+        for _ in rounds:
+            pass
         return {"left": host.left()}
+
+
+def drained(host: Host) -> Iterator[None]:
+    """Work in rounds, as the poller does, until nothing is due."""
+    worker = host.site.make_worker()
+    while True:
+        delay = worker.round()
+        yield
+        if delay > 0:
+            if host.site.outbox.next_due() is None:
+                break
+            time.sleep(min(delay, 0.05))
+    worker.finish()
+
+
+def drain_together(job: Job) -> Work:
+    """The same by several processes, forked from this one."""
+    with hosted(job) as host:
+        yield
+        pipes = [_forked(job) for _ in range(job.options["processes"])]
+        told = [tuple(map(float, os.fdopen(pipe).read().split())) for pipe in pipes]
+        for _ in pipes:
+            os.wait()
+        claims, busy, seconds = (sum(column) for column in zip(*told, strict=True))
+        return {"left": host.left(), "claims": claims, "busy": busy, "claiming": seconds}
+
+
+def _forked(job: Job) -> int:
+    """Drain in a child; return where it tells its claims, those in vain, and the time of them."""
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        return reading
+    code = 1
+    try:
+        with hosted(job) as host:
+            told = _count_claims(host.site.outbox)
+            for _ in drained(host):
+                pass
+        os.write(writing, " ".join(map(str, told)).encode())
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _count_claims(outbox: Any) -> list[float]:
+    told, claim = [0.0, 0.0, 0.0], outbox.claim
+
+    def counted(**options: Any) -> Any:
+        start = time.perf_counter()
+        held = claim(**options)
+        told[0] += 1
+        told[1] += getattr(held, "reason", "") == "busy"
+        told[2] += time.perf_counter() - start
+        return held
+
+    outbox.claim = counted
+    return told
 
 
 def enqueue(job: Job) -> Work:
     """Queue and commit mails one by one."""
     with hosted(job) as host:
-        _make_tables(host)
+        make_tables(host)
         for number in range(50):
             host.send(number)
             host.db.session.commit()
@@ -123,7 +177,7 @@ def build(job: Job) -> Work:
 def latency(job: Job) -> Work:
     """Commit single mails; the poller thread of the same process sends them."""
     with hosted(job) as host:
-        _make_tables(host)
+        make_tables(host)
         host.site.start()
         host.send(-1)
         host.db.session.commit()
@@ -142,7 +196,7 @@ def latency(job: Job) -> Work:
 def claim(job: Job) -> Work:
     """Take 50 messages from a queue of ``count``, again and again."""
     with hosted(job) as host:
-        _make_tables(host)
+        make_tables(host)
         _queue_rows(host, job.count)
         outbox, times = host.site.outbox, []
         yield
@@ -159,7 +213,7 @@ def claim(job: Job) -> Work:
 def idle(job: Job) -> Work:
     """Let the poller run with nothing to send, at the default interval."""
     with hosted(job, PLATO_EMAIL_POLL_INTERVAL=30) as host:
-        _make_tables(host)
+        make_tables(host)
         statements = [0]
 
         def count(*_: object) -> None:
@@ -202,7 +256,8 @@ def _queue_rows(host: Host, count: int) -> None:
             connection.exec_driver_sql(f"ANALYZE {message.name}")
 
 
-def _make_tables(host: Host) -> None:
+def make_tables(host: Host) -> None:
+    """Make the site's tables."""
     if host.db.engine.name == "sqlite":
         with host.db.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -210,5 +265,5 @@ def _make_tables(host: Host) -> None:
 
 
 if __name__ == "__main__":
-    verbs = (fill, drain, enqueue, build, latency, claim, idle)
+    verbs = (fill, drain, drain_together, enqueue, build, latency, claim, idle)
     play({verb.__name__: verb for verb in verbs})

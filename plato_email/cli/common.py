@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import json
+import os
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..database import MISSING_TABLES, tables_are_missing
 from ..errors import ConfigurationError, PlatoEmailError
@@ -62,3 +65,25 @@ def print_json(value: Any) -> None:
 def plural(count: int, noun: str) -> str:
     """Return "1 message", "2 messages"."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def noted(plato: Site, action: str, subject: str = "", **detail: Any) -> None:
+    """Add to the audit log what was done by this command; a log that fails undoes nothing."""
+    try:
+        plato.audit.note(
+            action,
+            by=f"command line ({_user()})",
+            origin=socket.gethostname(),
+            subject=subject,
+            detail=detail,
+        )
+    except SQLAlchemyError as error:
+        click.echo(f"Not written to the audit log: {type(error).__name__}", err=True)
+
+
+def _user() -> str:
+    """Return who runs the command; a container may know its user by number alone."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"

@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from ..errors import KeyRingError
+from ..settings import unreadable
 from .common import as_json, command, plural, print_json, site
 
 if TYPE_CHECKING:
@@ -61,24 +62,19 @@ def reencrypt(as_json: bool) -> None:
     secrets = plato.reencrypt_settings()
     moved = skipped = 0
     with click.progressbar(length=total, label="Re-encrypting", hidden=as_json) as bar:
-        for count, unreadable in plato.outbox.reencrypt(plato.key_ring()):
+        for count, lost in plato.outbox.reencrypt(plato.key_ring()):
             moved += count
-            skipped += unreadable
-            bar.update(count + unreadable)
+            skipped += lost
+            bar.update(count + lost)
     if as_json:
-        lost = sorted(secrets.unreadable)
-        print_json(
-            {"secrets": secrets.changed, "messages": moved, "unreadable": skipped, "lost": lost}
-        )
+        secret = {"secrets": secrets.changed, "lost": sorted(secrets.unreadable)}
+        print_json({**secret, "messages": moved, "unreadable": skipped})
     else:
         click.echo(f"{plural(secrets.changed, 'secret')} moved; {plural(moved, 'message')} safe.")
     if skipped:
         raise click.ClickException(f"{plural(skipped, 'message')} cannot be decrypted.")
     if secrets.unreadable:
-        raise click.ClickException(
-            f"The stored {' and '.join(sorted(secrets.unreadable))} cannot be decrypted. "
-            "Enter it again in Email Settings."
-        )
+        raise click.ClickException(unreadable(secrets.unreadable))
 
 
 @command("retire")
@@ -87,10 +83,7 @@ def retire(key_id: str) -> None:
     """Delete the key KEY_ID; refused while anything is still encrypted with it."""
     plato = site()
     file, ring = _file(plato), plato.key_ring()
-    if key_id not in ring.ids:
-        raise KeyRingError(f"There is no key {key_id!r}. Known: {', '.join(ring.ids)}.")
-    if key_id == ring.primary.id:
-        raise KeyRingError(f"Key {key_id} encrypts. Add another one first: flask email keys new")
+    ring.without(key_id)  # says why not, where it is unknown or the one in use
     used = plato.key_use().get(key_id, 0)
     if used:
         raise KeyRingError(

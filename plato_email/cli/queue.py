@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ConfigurationError
-from .common import as_json, command, plural, print_json, site
+from ..settings import unreadable
+from ..worker import retention
+from .common import as_json, command, noted, plural, print_json, site
 from .reports import counted
 
 if TYPE_CHECKING:
     from ..site import Site
+    from ..tables import State
 
 
 @command("send-due")
@@ -64,19 +67,24 @@ def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
     """Queue failed messages again, their attempts from zero."""
     if bool(ids) == everything:
         raise click.UsageError("Name the ids of messages, or --all.")
-    outbox = site().outbox
+    plato = site()
+    outbox = plato.outbox
     if everything:
         total = outbox.failed_count()
         done = sum(_with_bar(outbox.retry_failed(), total, "Retrying", quiet=as_json))
     else:
         total, done = len(ids), sum(outbox.retry(number) for number in ids)
+    if done:
+        what = "all failed" if everything else ", ".join(map(str, ids))
+        noted(plato, "message.retried", what, count=done)
     if as_json:
         print_json({"requeued": done, "asked": total})
     else:
         click.echo(f"{done:,} of {plural(total, 'message')} queued again.")
     if done < total:
         raise click.ClickException(
-            f"{plural(total - done, 'message')} left as is: not failed, or without stored content."
+            f"{plural(total - done, 'message')} left as is: "
+            "not there, not failed, or without stored content."
         )
 
 
@@ -87,30 +95,55 @@ def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
     help="Only messages in this state; by default all of them, each by its own retention.",
 )
 @click.option("--days", type=click.IntRange(0, 3650), help="Older than this, not the retention.")
+@click.option("--dry-run", is_flag=True, help="Only say how many would be deleted.")
 @as_json
-def purge(state: str | None, days: int | None, as_json: bool) -> None:
-    """Delete finished messages that are older than their retention, in small steps."""
+def purge(state: str | None, days: int | None, dry_run: bool, as_json: bool) -> None:
+    """Delete finished messages that are older than their retention, in small steps.
+
+    Delivery goes on meanwhile.
+    """
     plato = site()
-    rules = plato.make_worker().retention()
+    rules = retention(plato.config)
     chosen = [(s, d if days is None else days) for s, d in rules if state in (None, s.value)]
     ages = [(s, timedelta(days=d)) for s, d in chosen]
-    total = sum(plato.outbox.purgeable_count(s, age) for s, age in ages)
+    counts = {s: plato.outbox.purgeable_count(s, age) for s, age in ages}
+    total = sum(counts.values())
+    if dry_run:
+        _print_plan(chosen, counts, as_json=as_json)
+        return
     steps = (count for s, age in ages for count in plato.outbox.purge(s, age))
     gone = sum(_with_bar(steps, total, "Purging", quiet=as_json))
     if as_json:
         print_json({"deleted": gone})
     else:
         click.echo(f"{plural(gone, 'message')} deleted.")
+    if gone:
+        states = [s.value for s, _ in chosen]
+        noted(plato, "queue.purged", str(gone), states=states, days=days)
+
+
+def _print_plan(
+    chosen: Sequence[tuple[State, int]], counts: Mapping[State, int], *, as_json: bool
+) -> None:
+    """Say what a purge would delete."""
+    if as_json:
+        print_json({"would_delete": {s.value: count for s, count in counts.items()}})
+        return
+    for state, days in chosen:
+        words = f"{plural(counts[state], 'message')} older than {plural(days, 'day')}"
+        click.echo(f"{state.value:<10} {words}")
 
 
 def _refuse_when_off(plato: Site) -> None:
     stored = plato.load_settings()
     if not stored.settings.configured:
         raise ConfigurationError("Mail is not configured: nothing can be sent.")
+    if stored.settings.held:
+        raise ConfigurationError("Mail is held by the mode in Email Settings.")
     if not stored.settings.polling_enabled:
         raise ConfigurationError("Outbound polling is switched off in Email Settings.")
     if stored.unreadable:
-        raise ConfigurationError("The stored password cannot be decrypted. Enter it again.")
+        raise ConfigurationError(unreadable(stored.unreadable))
 
 
 def _with_bar(steps: Iterator[int], total: int, label: str, *, quiet: bool) -> Iterator[int]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import DeliveryError, Stage, Verdict
 from ..message import Envelope
+from ..modes import route
 from .judge import Judge
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class Courier:
 
     def run(self) -> None:
         """Carry until the slice is empty, the server is at fault, or the sender stops."""
+        with self._crew.ledger.shared():
+            self._run()
+
+    def _run(self) -> None:
         current, following = self._load(), None
         try:
             while current is not None:
@@ -85,7 +90,13 @@ class Courier:
             if not isinstance(data, bytes):
                 self._done.append(judge.lost() if data is None else judge.unreadable(data))
                 continue
-            return Load(message, Envelope(message.sender, message.recipients), data)
+            envelope = Envelope(message.sender, message.recipients)
+            try:
+                routed = route(self._crew.settings, envelope, data)
+            except DeliveryError as barred:
+                self._done.append(judge.refused(barred))
+                continue
+            return Load(message, routed.envelope, routed.data)
         return None
 
     def _carry(self, load: Load, following: Load | None) -> DeliveryError | None:

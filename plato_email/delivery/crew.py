@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import DeliveryError, SecretUnreadable, Verdict
 from .courier import Courier
-from .heartbeat import Heartbeat
 from .ledger import Ledger
 
 if TYPE_CHECKING:
     from ..outbox import Claimed, Slice
-    from ..settings import Settings
+    from ..settings import StoredSettings
     from .rounds import Delivery
 
 log = logging.getLogger("plato_email")
@@ -35,9 +34,10 @@ PAUSES = {
 class Crew:
     """Delivers one slice; whatever happens, gives back what was not begun."""
 
-    def __init__(self, delivery: Delivery, held: Slice, settings: Settings) -> None:
+    def __init__(self, delivery: Delivery, held: Slice, stored: StoredSettings) -> None:
         self.delivery = delivery
-        self.settings = settings
+        self.settings = stored.settings
+        self._version = stored.version
         self.ledger = Ledger(delivery.outbox, held)
         self.fault: DeliveryError | None = None
         """What stops all mail, once a courier has met it."""
@@ -59,15 +59,20 @@ class Crew:
     def run(self) -> None:
         """Deliver the slice; if the server is at fault, close the gate for every sender."""
         try:
-            with Heartbeat(self.delivery.outbox, self._held, self.delivery.on_beat):
+            with self.delivery.heartbeat.keeping(self._held):
                 self._carry()
         finally:
             # Guarded by state and token: what was begun or concluded is not touched.
-            self.delivery.outbox.release(self._held, self._held.messages)
+            settled = self.ledger.concluded
+            left = [each for each in self._held.messages if each.id not in settled]
+            self.delivery.outbox.release(self._held, left, unused=self.ledger.unused)
         if self.fault is not None:
             self.delivery.hang_up()
             self.delivery.outbox.close_gate(
-                self.fault, *PAUSES[self.fault.verdict], probe=self._held.probe
+                self.fault,
+                *PAUSES[self.fault.verdict],
+                probe=self._held.probe,
+                settings_version=self._version,
             )
             log.warning("no mail can be sent, all senders wait: %s", self.fault)
         elif self._held.probe and self.answered:
@@ -94,6 +99,8 @@ class Crew:
 
     def content(self, message: Claimed) -> bytes | SecretUnreadable | None:
         """Return the bytes of a message; read together with those of the next ones."""
+        if (stored := self._held.contents.get(message.id)) is not None:
+            return self.delivery.opened(message, stored)
         with self._lock:
             if message.id not in self._contents:
                 self._contents |= self.delivery.contents(self._next_contents(message))

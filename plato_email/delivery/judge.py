@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DeliveryError, SecretUnreadable, Stage, Verdict
+from ..modes import recorded
 from ..outbox import Claimed, Result
 from ..tables import State
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("plato_email")
 
 FIRST_RETRY = 60.0
-KEY_RETRY = 900.0
-"""Seconds until a message whose key is missing here is looked at again."""
+FIRST_KEY_RETRY, LONGEST_KEY_RETRY = 900.0, 3600.0
+"""Seconds until a message whose key is missing here is looked at again: at first, and at most."""
 LONGEST_RETRY = 4 * 3600.0
 
 
@@ -43,6 +44,7 @@ class Judge:
         self.begun = False
         """Whether the message was begun, and its attempt counted, in the outbox."""
         self._message = message
+        self._settings = settings
         self._limit = settings.send_attempts
         self._interval = float(settings.poll_interval)
         self._park = delivery.park_unknown
@@ -59,7 +61,7 @@ class Judge:
         later = [r for r in receipt.refused.values() if r.verdict is Verdict.TEMPORARY]
         again = bool(later) and self._attempt < self._limit
         refused_before = "refused" in self._message.answered.values()
-        return self._result(
+        result = self._result(
             State.QUEUED if again else State.SENT,
             "partly" if receipt.refused or refused_before else "sent",
             Stage.ACCEPTED,
@@ -68,6 +70,7 @@ class Judge:
             accepted=tuple(receipt.accepted),
             refused=receipt.refused,
         )
+        return recorded(self._settings, result)
 
     def refused(self, error: DeliveryError) -> Result:
         """The server, or the way to it, refused."""
@@ -81,7 +84,7 @@ class Judge:
             and not (unknown and self._park)
         )
         outcome = "unknown" if unknown else "deferred" if again else "failed"
-        return self._result(
+        result = self._result(
             State.QUEUED if again else self._final(),
             outcome,
             error.stage,
@@ -90,6 +93,7 @@ class Judge:
             unknown=unknown,
             refused=error.recipients,
         )
+        return recorded(self._settings, result)
 
     def dropped(self, error: DeliveryError) -> Result:
         """The line was cut during this message, and the server is otherwise well."""
@@ -113,11 +117,14 @@ class Judge:
         """The key is missing here; another machine may have it, or somebody may bring it back."""
         by = f" {error.key_id!r}" if error.key_id else ""
         said = f"The message cannot be decrypted here: encryption key{by} is missing."
+        waited = (self._started - self._message.created_at).total_seconds()
         log.error("message %s: %s", self._message.message_id, said)
         return self._result(
             *(State.QUEUED, "deferred", Stage.SENDER, (None, "", said)),
             charged=False,
-            retry_in=KEY_RETRY,
+            unused=True,
+            repeats=said == self._message.reply,
+            retry_in=min(max(waited, FIRST_KEY_RETRY), LONGEST_KEY_RETRY),
         )
 
     def lost(self) -> Result:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import SecretUnreadable
 from ..outbox import CONTENT, Claimed, Nothing, Outbox, Result
 from .crew import Crew
+from .heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from ..database import Clock
@@ -24,7 +25,7 @@ log = logging.getLogger("plato_email")
 
 TICK = 30.0
 """Seconds after which an idle sender looks at the queue in any case, if Interval is not less."""
-SLICE = 25
+SLICE = 50
 """Messages claimed together for each connection: few, so that processes share a batch."""
 CONNECTION_MAILS = 100
 CONNECTION_IDLE = 60.0
@@ -85,6 +86,7 @@ class Delivery:
         """Mail of high priority waits."""
         self.on_beat: Callable[[], None] = lambda: None
         """Called now and then during a slice that takes long."""
+        self.heartbeat = Heartbeat(outbox, lambda: self.on_beat())
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -109,7 +111,7 @@ class Delivery:
         stored = self._load_settings()
         settings = stored.settings
         tick = min(float(settings.poll_interval), TICK)
-        if not settings.configured or not settings.polling_enabled or stored.unreadable:
+        if not settings.configured or not settings.lets_mail_out or stored.unreadable:
             self.hang_up()
             return tick
         expecting, self._expecting = self._expecting, False
@@ -129,8 +131,9 @@ class Delivery:
             if expecting and claim.reason == "empty":
                 return 0.0
             return min(tick, wait, self._idle())
-        Crew(self, claim, settings).run()
-        self._expecting = True
+        Crew(self, claim, stored).run()
+        if claim.more:
+            self._expecting = True
         return 0.0
 
     def session(self, number: int, settings: Settings) -> Session:
@@ -186,17 +189,25 @@ class Delivery:
         while self._sessions:
             self._sessions.popitem()[1][1].close()
 
+    def finish(self) -> None:
+        """Hang up and leave no thread behind."""
+        self.hang_up()
+        self.heartbeat.stop()
+
     def contents(self, messages: Sequence[Claimed]) -> dict[int, bytes | SecretUnreadable]:
         """Return the decrypted bytes of ``messages``, or why one cannot be decrypted."""
-        ring = self._key_ring()
-        plain: dict[int, bytes | SecretUnreadable] = {}
-        names = {message.id: message.message_id for message in messages}
-        for number, data in self.outbox.contents(messages).items():
-            try:
-                plain[number] = ring.unprotect_bytes(data, CONTENT, names[number])
-            except SecretUnreadable as error:
-                plain[number] = error
-        return plain
+        by_id = {message.id: message for message in messages}
+        return {
+            number: self.opened(by_id[number], stored)
+            for number, stored in self.outbox.contents(messages).items()
+        }
+
+    def opened(self, message: Claimed, stored: bytes) -> bytes | SecretUnreadable:
+        """Return the decrypted bytes of ``message``, or why they cannot be decrypted."""
+        try:
+            return self._key_ring().unprotect_bytes(stored, CONTENT, message.message_id)
+        except SecretUnreadable as error:
+            return error
 
     def _idle(self) -> float:
         """Close connections that were idle for long; return when the next one will have been."""

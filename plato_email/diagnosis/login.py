@@ -1,143 +1,185 @@
-"""Causes in the login."""
+"""Causes in the login, whoever runs the server."""
 
 from __future__ import annotations
 
-from ..errors import Stage
-from .rule import Facts, Rule
+from ..smtp import Security
+from . import fixes
+from .rule import LOGIN, MAIL, Facts, Rule, Sign
 
-_LOGIN = (Stage.LOGIN,)
+_NO_AUTH = r"offers no login \("
+_REFUSED = (501, 504, 530, 534, 535, 550, 553, 554)
+_TOO_OFTEN = r"too many|too often|\brate\b|throttl|\blimit|back ?off"
 
 
-def _google(facts: Facts) -> bool:
-    return facts.served_by("gmail.com", "google.com", "googlemail.com")
+def _plain(facts: Facts) -> bool:
+    return facts.security is Security.NONE
 
 
-def _microsoft(facts: Facts) -> bool:
-    return facts.served_by("office365.com", "outlook.com", "hotmail.com", "office.com")
+def _not_ascii(facts: Facts) -> bool:
+    return not facts.login_is_ascii
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         code="login-unencrypted",
-        stages=_LOGIN,
-        says=r"password was not sent",
+        signs=(Sign(LOGIN, says=r"password was not sent"),),
         field="use_tls",
+        fix=fixes.turn_tls_on,
         title="The password was not sent over an open line",
         why="Without TLS anybody on the way to {host} could read it.",
         steps=("Switch on Enable TLS / SSL.",),
     ),
     Rule(
+        code="login-after-tls",
+        signs=(Sign(LOGIN, says=_NO_AUTH, heard=r"^S: 250 STARTTLS", when=_plain),),
+        field="use_tls",
+        fix=fixes.turn_tls_on,
+        title="{host} offers a login only under TLS",
+        why="A Username is set, but on an open line the server does not ask for one.",
+        steps=("Switch on Enable TLS / SSL.",),
+    ),
+    Rule(
         code="login-not-offered",
-        stages=_LOGIN,
-        says=r"offers no login \(",
+        signs=(
+            Sign(LOGIN, says=_NO_AUTH),
+            Sign(LOGIN, (502, 503), says=r"auth\w* not (enabled|available|supported)"),
+        ),
         field="username",
         title="{host} offers no login on port {port}",
         why="A Username is set, but the server did not ask for one.",
         steps=(
             "Use port 587 or 465: port 25 is often for mail servers only, without a login.",
-            "Switch on Enable TLS / SSL: many servers offer the login only after it.",
             "If the server lets this machine send without a login, remove the Username.",
         ),
     ),
     Rule(
+        code="login-by-token-only",
+        signs=(Sign(LOGIN, says=r"offers no login with a user name.*\b(XOAUTH2|OAUTHBEARER)\b"),),
+        field="username",
+        title="{host} takes logins by OAuth only",
+        why="It offers no way to log in with a user name and a password.",
+        steps=(
+            "Look in the account for an app password, or for SMTP credentials of its own.",
+            "Otherwise send through a provider that accepts a password.",
+        ),
+    ),
+    Rule(
         code="login-mechanism",
-        stages=_LOGIN,
-        says=r"offers no login with a user name",
+        signs=(Sign(LOGIN, says=r"offers no login with a user name"), Sign(LOGIN, (504,))),
         field="username",
         title="{host} offers no login with a password that can be used here",
-        why="{reply}",
+        why="It knows only ways of proving a password that are outdated or need its own network.",
         steps=("Ask the server's operator to allow AUTH PLAIN or AUTH LOGIN under TLS.",),
     ),
     Rule(
         code="login-not-text",
-        stages=_LOGIN,
-        says=r"NUL character",
+        signs=(Sign(LOGIN, says=r"NUL character"),),
         field="password",
         title="The Username or the Password contains a character that cannot be sent",
         why="A NUL character came in, most likely when it was pasted.",
         steps=("Type the Username and the Password again.",),
     ),
     Rule(
-        code="google-app-password",
-        codes=(534, 535),
-        stages=_LOGIN,
-        when=_google,
+        code="password-expired",
+        signs=(
+            Sign(LOGIN, (432,), ("4.7.12",)),
+            Sign(
+                LOGIN,
+                says=r"password (has |is )?expired|password transition|change (your|the) "
+                r"password",
+            ),
+        ),
         field="password",
-        title="Google wants an app password",
-        why="The ordinary password of a Google account is not accepted by programs. {reply}",
+        title="The password has expired",
+        why="{host} wants its owner to set a new one first.",
+        steps=("Set a new password with the provider, and type it here.",),
+    ),
+    Rule(
+        code="account-locked",
+        signs=(
+            Sign(
+                LOGIN,
+                says=r"\b(account|user|mailbox|login|access)\b.{0,40}\b(locked|disabled|blocked)\b"
+                r"|too many (failed|bad|invalid|incorrect|unsuccessful)",
+            ),
+        ),
+        field="username",
+        title="{host} has locked this account",
+        why="Several wrong passwords in a row do that, and so does an operator.",
         steps=(
-            "Turn on 2-Step Verification for the Google account, if it is off.",
-            "Make an app password at myaccount.google.com/apppasswords and type it as Password.",
-            "The Username is the whole address of the account.",
+            "Sign in on the provider's own page and see whether the account is in order.",
+            "Wait before the next test: every test is one more login.",
+            "Check that no other program logs in with an old password.",
         ),
     ),
     Rule(
-        code="app-password",
-        stages=_LOGIN,
-        says=r"app(lication)?.specific password|app password",
-        field="password",
-        title="{host} wants an app password",
-        why="The ordinary password of the account is not accepted by programs. {reply}",
-        steps=("Make an app password in the account's security settings, and type it here.",),
-    ),
-    Rule(
-        code="microsoft-login-off",
-        enhanced=("5.7.139",),
-        title="Microsoft 365 has SMTP login switched off for this mailbox",
-        why="The password may be right: the organisation does not let it be used so. {reply}",
-        steps=(
-            "Allow Authenticated SMTP for the mailbox: admin center, the user, Mail, email apps.",
-            "Check that it is not turned off for the whole organisation, or by security defaults.",
-            "Wait a quarter of an hour after the change, then test again.",
+        code="login-not-permitted",
+        signs=(
+            Sign(
+                LOGIN,
+                says=r"not (allowed|permitted) to (use|log|auth)"
+                r"|\bsmtp\b.{0,20}\b(disabled|not (enabled|allowed|permitted))",
+            ),
         ),
-    ),
-    Rule(
-        code="microsoft-password-login-gone",
-        enhanced=("5.7.30",),
-        title="Microsoft 365 no longer accepts passwords here",
-        why="Logging in with a user name and a password has been retired. {reply}",
-        steps=("Send through an SMTP relay or another provider that accepts a password.",),
+        field="username",
+        title="{host} does not let this account send by SMTP",
+        why="The account may exist and the password be right: sending by programs is switched off.",
+        steps=(
+            "Allow SMTP in the account's settings; often it is one switch with POP3 and IMAP.",
+            "Or ask the server's operator to allow it for this account.",
+        ),
     ),
     Rule(
         code="login-too-often",
-        stages=_LOGIN,
-        codes=(421, 432, 454),
-        title="{host} takes no login at the moment",
-        why="Too many logins in a short time are the usual reason. {reply}",
+        signs=(Sign(LOGIN, (421, 432, 450, 451, 452, 454, 535), says=_TOO_OFTEN),),
+        title="{host} has seen too many logins in a short time",
+        why="It takes no other for a while, right or wrong.",
         steps=(
             "Wait a quarter of an hour before the next test: each one is another login.",
             "Check that no other program logs in with an old password.",
         ),
     ),
     Rule(
+        code="login-unavailable",
+        signs=(Sign(LOGIN, (421, 432, 450, 451, 452, 454)),),
+        title="{host} cannot check logins at the moment",
+        why="The Username and the Password were neither accepted nor refused.",
+        steps=(
+            "Wait some minutes, then test again.",
+            "If it stays so, tell the server's operator.",
+        ),
+    ),
+    Rule(
+        # RFC 4954 section 6: 538, encryption required for the mechanism; 530 with 5.7.0.
         code="tls-required",
-        stages=_LOGIN,
-        codes=(530, 538),
+        signs=(
+            Sign(LOGIN, (538,)),
+            Sign(LOGIN, (523, 530, 534, 550, 554), says=r"starttls|\btls\b|encrypt|ssl"),
+            Sign(MAIL, says=r"starttls|encryption (is )?(required|needed)|must.*\btls\b"),
+        ),
         field="use_tls",
-        title="{host} wants TLS before the login",
-        why="It answered: {reply}",
+        fix=fixes.turn_tls_on,
+        title="{host} wants TLS",
+        why="It talks about mail and logins only on an encrypted connection.",
         steps=("Switch on Enable TLS / SSL.",),
     ),
     Rule(
-        code="microsoft-password-refused",
-        stages=_LOGIN,
-        codes=(535,),
-        when=_microsoft,
+        code="login-not-ascii",
+        signs=(Sign(LOGIN, (*_REFUSED, 500), when=_not_ascii),),
         field="password",
-        title="Microsoft did not accept the Username and Password",
-        why="They are wrong, or the mailbox may not log in by SMTP. {reply}",
+        title="{host} did not accept a login with letters outside ASCII",
+        why="They were sent as UTF-8, as the standard says; some servers expect something else.",
         steps=(
-            "The Username is the whole address of the mailbox, not an alias.",
-            "Check that Authenticated SMTP is allowed for the mailbox.",
+            "Type the Username and the Password again.",
+            "If they are right, choose a password of plain letters, digits and signs.",
         ),
     ),
     Rule(
         code="password-refused",
-        stages=_LOGIN,
-        codes=(535,),
+        signs=(Sign(LOGIN, (535,)),),
         field="password",
         title="{host} did not accept the Username and Password",
-        why="It answered: {reply}",
+        why="One of them is wrong, or the account may not send by SMTP.",
         steps=(
             "Type the Password again.",
             "Check the Username: often it is the whole address, sometimes a word such as apikey.",
@@ -145,11 +187,22 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        code="login-lost",
+        signs=(Sign(LOGIN, (None,)),),
+        field="username",
+        title="{host} broke off during the login",
+        why="Servers do so after several wrong passwords, or where something goes wrong in them.",
+        steps=(
+            "Check the Username and the Password, and wait some minutes before the next test.",
+            "Ask the server's operator whether this machine has been locked out.",
+        ),
+    ),
+    Rule(
         code="login-failed",
-        stages=_LOGIN,
+        signs=(Sign(LOGIN),),
         field="username",
         title="The login at {host} failed",
-        why="{reply}",
+        why="The server did not take it, nor did it say that the password is wrong.",
         steps=(
             "Check the Username and the Password.",
             "Check with the provider that the account may send by SMTP.",

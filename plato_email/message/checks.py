@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from ..errors import MessageError
@@ -12,15 +15,29 @@ from ..errors import MessageError
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 
 _SHOWN = 60
+_quoting = ContextVar("quoting", default=True)
+
+
+@contextmanager
+def unquoted() -> Iterator[None]:
+    """Let no error name a value meanwhile: a log is no place for a sensitive message."""
+    token = _quoting.set(False)
+    try:
+        yield
+    finally:
+        _quoting.reset(token)
 
 
 def shortened(value: object) -> str:
     """Return ``value`` as an error may show it: escaped, on one line, short.
 
-    Anything but text is shown by its type alone, for its ``repr`` may hold anything.
+    Anything but text is shown by its type alone, for its ``repr`` may hold anything; text of a
+    sensitive message is not shown at all.
     """
     if not isinstance(value, str):
         return f"a value of type {type(value).__name__}"
+    if not _quoting.get():
+        return "the value"
     text = str.__str__(value)
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 

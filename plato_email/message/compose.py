@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from secrets import token_hex
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import MessageError
 from .addresses import make_address, parse_address
 from .attachments import attached_part
-from .checks import header_text, moment, plain_text, shortened
+from .checks import header_text, moment, plain_text, shortened, unquoted
 from .draft import Draft, check_size, rendered
 from .extra import header_fields
 from .mime import Part, charset_named, multipart, text_part
@@ -42,8 +43,16 @@ def compose(
         now: the Date where the message has none; the present when left out.
 
     Raises:
-        MessageError: an argument is wrong; ``field`` names it.
+        MessageError: an argument is wrong; ``field`` names it. Of a message that is ``sensitive``
+            nothing is quoted.
     """
+    with unquoted() if getattr(message, "sensitive", False) else nullcontext():
+        return _compose(message, default_sender, max_bytes, now)
+
+
+def _compose(
+    message: Message | EmailMessage, default_sender: str, max_bytes: int, now: datetime | None
+) -> Composed:
     date = datetime.now(UTC) if now is None else moment("now", now)
     if isinstance(message, EmailMessage):
         standing_in = _addresses("sender", default_sender or None)

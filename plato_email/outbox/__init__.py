@@ -6,17 +6,22 @@ on the senders' private engine, and none is open while SMTP talks.
 
 from __future__ import annotations
 
+from .browsing import Browsing, Count, Fault, Page
 from .claiming import LEASE, Claiming
 from .enqueue import CONTENT, Enqueuing
+from .figures import Figures
+from .grammar import KEYS, PRIORITY_NAMES, STATUSES, Search, SearchError, read_search
 from .keeping import Keeping
 from .reading import Reading
 from .recording import Recording
+from .steering import Act, Steered, SteeringRefused
 from .upkeep import Upkeep
 from .values import (
     Advanced,
     Attempt,
     Claimed,
     Gate,
+    Hour,
     MessageRow,
     Nothing,
     Process,
@@ -26,26 +31,41 @@ from .values import (
     Slice,
     Statistics,
 )
+from .walking import Place
 
 
-class Outbox(Enqueuing, Claiming, Recording, Reading, Upkeep, Keeping):
-    """The queue of one site. Safe to share between threads; nothing is kept in memory."""
+class Outbox(Enqueuing, Claiming, Recording, Reading, Browsing, Figures, Upkeep, Keeping):
+    """The queue of one site. Safe to share between threads; only counts are kept in memory."""
 
 
 __all__ = [
     "CONTENT",
+    "KEYS",
     "LEASE",
+    "PRIORITY_NAMES",
+    "STATUSES",
+    "Act",
     "Advanced",
     "Attempt",
     "Claimed",
+    "Count",
+    "Fault",
     "Gate",
+    "Hour",
     "MessageRow",
     "Nothing",
     "Outbox",
+    "Page",
+    "Place",
     "Process",
     "QueuedMessage",
     "RecipientOutcome",
     "Result",
+    "Search",
+    "SearchError",
     "Slice",
     "Statistics",
+    "Steered",
+    "SteeringRefused",
+    "read_search",
 ]

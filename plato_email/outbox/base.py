@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
+from .results import Results
 from .statements import Statements
+from .taking import Taking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,9 @@ class OutboxPart:
         self._database = database
         self._tables = tables
         self._sql = Statements(tables)
+        self._results = Results(tables)
+        self._taking = Taking(tables)
+        self._tended: datetime | None = None
         self._clock = clock
         self._process = process
         self._keep_sent_bodies = keep_sent_bodies

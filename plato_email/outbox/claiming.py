@@ -17,14 +17,17 @@ from .statements import GATE, PRIORITIES, UNSURE
 from .values import Claimed, Nothing, Slice, load_recipients
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    AnyRow = Row[Any, Any]
+    AnyRow = Any
 
 log = logging.getLogger("plato_email")
 
 LEASE = 60.0
 """Seconds after which a sender that has not renewed its lease is taken for dead."""
+
+TEND_EVERY = 1.0
+"""Seconds between looks for dead senders while there is other work; with none, each claim looks."""
 
 TAKES_KEPT = 3600.0
 """Seconds that takes are remembered at least, in case Interval is made longer."""
@@ -69,42 +72,75 @@ class Claiming(OutboxPart):
             park_unknown: a message whose sender died while sending is parked, not sent again.
         """
 
+        begin = timedelta(seconds=interval)
+        attempts = 0 if park_unknown else send_attempts
+
         def work(connection: Connection) -> Slice | Nothing:
-            gate = self._lock_gate(connection)
-            if gate is None:
+            failures = self._lock_gate(connection)
+            if failures is None:
                 return Nothing(0.03, "busy")
             now = self._clock.now()
-            self._reap(connection, now, 0 if park_unknown else send_attempts)
-            if gate.retry_at is not None and gate.retry_at > now:
-                return Nothing((gate.retry_at - now).total_seconds(), "failing")
-            room, wait = self._room(connection, now, batch, interval)
-            if room <= 0:
-                return Nothing(wait, "rate")
-            probe = gate.failures > 0
-            rows = self._pick(connection, now, 1 if probe else min(limit, room))
-            if not rows:
+            tended = self._tend(connection, now, attempts, interval)
+            if failures and (wait := self._closed_for(connection, now)) > 0:
+                return Nothing(wait, "failing")
+            most = 1 if failures else limit
+            look = {"now": now, "begin": now - begin, "most": most}
+            seen = self._taking.look.run(connection, look).all()
+            if not seen and not tended and self._reap(connection, now, attempts):
+                seen = self._taking.look.run(connection, look).all()
+            if not seen:
                 return Nothing(None, "empty")
-            return self._take(connection, rows, now, interval, probe)
+            room = batch - int(seen[0].taken)
+            if room <= 0:
+                return Nothing(self._rate_wait(connection, now - begin, interval), "rate")
+            count = min(most, room)
+            chosen = _choose(seen, count)
+            return self._take(connection, chosen, now, probe=failures > 0, more=len(seen) >= count)
 
-        return self._database.write(work)
+        return self._database.write(work, lazily=True)
 
-    def _lock_gate(self, connection: Connection) -> AnyRow | None:
-        """Lock the gate row; ``None`` while another process holds it."""
-        row = connection.execute(self._sql.lock_gate).first()
-        if row is None and connection.execute(self._sql.gate).first() is None:
+    def _lock_gate(self, connection: Connection) -> int | None:
+        """Lock the gate row and return its failures; ``None`` while another process holds it."""
+        row = self._taking.lock_gate.run(connection, {}).first()
+        if row is None and self._taking.gate.run(connection, {}).first() is None:
             made = insert_once(connection.dialect.name, self._tables.gate)
             connection.execute(made.values(id=GATE, failures=0))
-            row = connection.execute(self._sql.gate).first()
-        return row
+            row = self._taking.gate.run(connection, {}).first()
+        return None if row is None else int(row.failures)
 
-    def _reap(self, connection: Connection, now: datetime, send_attempts: int) -> None:
-        """Give back what dead senders held.
+    def _closed_for(self, connection: Connection, now: datetime) -> float:
+        """Return the seconds until the gate may be tried again."""
+        retry_at = connection.scalar(self._sql.gate_opens)
+        return 0.0 if retry_at is None else float((retry_at - now).total_seconds())
+
+    def _rate_wait(self, connection: Connection, begin: datetime, interval: float) -> float:
+        """Return the seconds until the first of what was taken leaves the Interval."""
+        first = connection.scalar(self._taking.first_take, {"b_begin": begin})
+        return max((first - begin).total_seconds() if first is not None else interval, 0.001)
+
+    def _tend(
+        self, connection: Connection, now: datetime, send_attempts: int, interval: float
+    ) -> bool:
+        """Now and then, free what dead senders held and forget old takes; whether it was done."""
+        last = self._tended
+        if last is not None and abs((now - last).total_seconds()) < TEND_EVERY:
+            return False
+        self._reap(connection, now, send_attempts)
+        old = now - timedelta(seconds=max(2 * interval, TAKES_KEPT))
+        self._taking.forget.run(connection, {"begin": old})
+        self._tended = now
+        return True
+
+    def _reap(self, connection: Connection, now: datetime, send_attempts: int) -> bool:
+        """Give back what dead senders held; return whether there was any.
 
         A message that was begun may have been accepted: it waits a while before it goes again,
         and has failed if that was its last attempt.
         """
+        found = False
         for state, query in self._sql.lapsed.items():
             for row in connection.execute(query, {"b_now": now}).all():
+                found = True
                 mine = {"b_id": row.id, "b_token": row.lease_token}
                 if state is State.CLAIMED:
                     connection.execute(self._sql.reap_claimed, mine)
@@ -115,73 +151,56 @@ class Claiming(OutboxPart):
                 else:
                     later = now + timedelta(seconds=UNKNOWN_RETRY)
                     connection.execute(self._sql.reap_sending, mine | {"b_at": later})
-                connection.execute(self._sql.note_attempt, _unknown_attempt(row.id, now))
+                self._results.note_attempt.run(connection, _unknown_attempt(row.id, now))
                 log.warning("message %d: its sender died while sending it", row.id)
+        return found
 
     def _final_state(self, connection: Connection, number: int) -> str:
         """A message that some recipients have is not failed."""
         accepted = connection.execute(self._sql.somebody_has_it, {"b_id": number}).first()
         return (State.FAILED if accepted is None else State.SENT).value
 
-    def _room(
-        self, connection: Connection, now: datetime, batch: int, interval: float
-    ) -> tuple[int, float]:
-        """Return how many may be taken now, and if none, the seconds until one may."""
-        begin = now - timedelta(seconds=interval)
-        taken, first = connection.execute(self._sql.taken, {"b_begin": begin}).one()
-        room = batch - int(taken)
-        wait = (first - begin).total_seconds() if first is not None else interval
-        return room, max(wait, 0.001)
-
-    def _pick(self, connection: Connection, now: datetime, count: int) -> list[AnyRow]:
-        """Find what is due, oldest first within a priority: one pure index range for each.
-
-        High goes first; but a tenth of what is taken, and one at least, is kept for each lower
-        priority that waits, so that none starves for ever.
-        """
-        share, room = max(1, count // 10) if count > 2 else 0, count
-        found: list[Sequence[AnyRow]] = []
-        for priority in PRIORITIES:
-            wanted = {"b_priority": priority, "b_now": now, "b_count": max(room, share)}
-            rows = connection.execute(self._sql.pick, wanted).all() if max(room, share) else ()
-            found.append(rows)
-            room = max(0, room - len(rows))
-        high, normal, low = found
-        kept_low = min(share, len(low))
-        high = high[: count - min(share, len(normal)) - kept_low]
-        normal = normal[: count - len(high) - kept_low]
-        return [*high, *normal, *low[: count - len(high) - len(normal)]]
-
     def _take(
         self,
         connection: Connection,
-        rows: Sequence[AnyRow],
+        chosen: Sequence[AnyRow],
         now: datetime,
-        interval: float,
+        *,
         probe: bool,
+        more: bool,
     ) -> Slice | Nothing:
-        rows = self._without_expired(connection, rows, now)
+        ids = self._without_expired(connection, chosen, now)
+        token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
+        lease = {"token": token, "until": until, "now": now}
+        rows, take = self._taken(connection, ids, lease) if ids else ([], 0)
         if not rows:
             return Nothing(0.0, "empty")
-        gate = self._tables.gate
-        token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
-        lease = {"b_token": token, "b_until": until}
-        connection.execute(self._sql.claim, [lease | {"b_id": row.id} for row in rows])
-        old = now - timedelta(seconds=max(2 * interval, TAKES_KEPT))
-        connection.execute(self._sql.forget_takes, {"b_begin": old})
-        taken = connection.execute(self._sql.note_take, {"at": now, "count": len(rows)})
-        key = taken.inserted_primary_key
         if probe:
             # Until it is known how the probe went, the others go on waiting.
+            gate = self._tables.gate
             connection.execute(update(gate).where(gate.c.id == GATE).values(retry_at=until))
-        claimed = tuple(self._claimed(connection, rows))
-        return Slice(token, int(key[0]) if key else 0, claimed, probe)
+        rows = sorted(rows, key=lambda row: ids.index(row.id))
+        contents = {row.id: row.data for row in rows if row.data is not None}
+        return Slice(token, take, tuple(self._claimed(connection, rows)), probe, more, contents)
+
+    def _taken(
+        self, connection: Connection, ids: Sequence[int], lease: dict[str, Any]
+    ) -> tuple[Sequence[AnyRow], int]:
+        """Take what is still queued; return its rows, and the number of the take."""
+        if self._database.is_postgresql:
+            taken = self._taking.claim_at_once.run(connection, lease | {"ids": ids}).all()
+            return taken, taken[0].take if taken else 0
+        self._taking.claim.run(connection, [lease | {"id": each} for each in ids])
+        ours = {"b_ids": ids, "b_token": lease["token"]}
+        rows: Sequence[AnyRow] = connection.execute(self._taking.held, ours).all()
+        count = {"now": lease["now"], "count": len(rows)}
+        return rows, self._taking.note.run(connection, count).lastrowid if rows else 0
 
     def _without_expired(
         self, connection: Connection, rows: Sequence[AnyRow], now: datetime
-    ) -> list[AnyRow]:
+    ) -> list[int]:
         message, content = self._tables.message, self._tables.content
-        expired = [row.id for row in rows if row.expires_at is not None and row.expires_at <= now]
+        expired = [row.id for row in rows if row.late]
         if expired:
             log.warning("%d messages were not sent in time and have expired", len(expired))
             connection.execute(
@@ -190,7 +209,7 @@ class Claiming(OutboxPart):
                 .values(state=State.EXPIRED.value, finished_at=now, reply="Not sent in time.")
             )
             connection.execute(delete(content).where(content.c.message_id.in_(expired)))
-        return [row for row in rows if row.id not in expired]
+        return [row.id for row in rows if not row.late]
 
     def _claimed(self, connection: Connection, rows: Sequence[AnyRow]) -> list[Claimed]:
         """Make values of rows; recipients that a server has answered for good are left out."""
@@ -202,6 +221,20 @@ class Claiming(OutboxPart):
             for each in connection.execute(query.where(recipient.c.message_id.in_(tried))):
                 answers.setdefault(each.message_id, {})[each.address] = each.outcome
         return [_as_claimed(row, answers.get(row.id, {})) for row in rows]
+
+
+def _choose(seen: Sequence[AnyRow], count: int) -> list[AnyRow]:
+    """Choose from what is due: high first, oldest first within a priority.
+
+    But a tenth of what is taken, and one at least, is kept for each lower priority that waits,
+    so that none starves for ever.
+    """
+    share = max(1, count // 10) if count > 2 else 0
+    high, normal, low = ([row for row in seen if row.priority == each] for each in PRIORITIES)
+    kept_low = min(share, len(low))
+    high = high[: count - min(share, len(normal)) - kept_low]
+    normal = normal[: count - len(high) - kept_low]
+    return [*high, *normal, *low[: count - len(high) - len(normal)]]
 
 
 def _unknown_attempt(number: int, now: datetime) -> dict[str, Any]:
@@ -230,7 +263,8 @@ def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
         subject=row.subject,
         priority=row.priority,
         attempts=row.attempts,
-        unknowns=row.unknowns,
         size=row.size,
+        created_at=row.created_at,
+        reply=row.reply or "",
         answered=answers,
     )

@@ -55,17 +55,14 @@ class Enqueuing(OutboxPart):
     def _insert(self, connection: Connection, row: dict[str, Any], data: bytes) -> int:
         sql, later = self._sql, "available_at" in row
         if connection.dialect.name == "postgresql":
-            statement = sql.enqueue_later_at_once if later else sql.enqueue_at_once
-            return int(connection.execute(statement, row | {"data": data}).scalar_one())
-        key = connection.execute(
-            sql.enqueue_later if later else sql.enqueue, row
-        ).inserted_primary_key
-        number = int(key[0]) if key else 0
+            both = sql.enqueue_later_at_once if later else sql.enqueue_at_once
+            return int(both.run(connection, row | {"data": data}).scalar_one())
+        number = (sql.enqueue_later if later else sql.enqueue).run(connection, row).lastrowid
         self._store_content(connection, number, data)
-        return number
+        return int(number)
 
     def _store_content(self, connection: Connection, number: int, data: bytes) -> None:
-        connection.execute(self._sql.store_content, {"message_id": number, "data": data})
+        self._sql.store_content.run(connection, {"message_id": number, "data": data})
 
 
 def _row(composed: Composed) -> dict[str, Any]:

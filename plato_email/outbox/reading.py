@@ -1,38 +1,34 @@
-"""Read: the queue in numbers and lists, for pages, commands and monitors. Nothing here writes."""
+"""Read: the queue in lists, for pages, commands and monitors. Nothing here writes."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from ..tables import State
 from .base import OutboxPart
-from .statements import GATE, PRIORITIES
+from .statements import GATE
 from .values import (
     Attempt,
     Gate,
     MessageRow,
     Process,
     RecipientOutcome,
-    Statistics,
     load_recipients,
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row, Select
+    from collections.abc import Iterable
 
-DAY = timedelta(days=1)
+    from sqlalchemy import Row, Select
+
 LARGEST_ID = 2**63 - 1
 
 
 class Reading(OutboxPart):
     """Questions about the queue."""
-
-    def statistics(self, interval: float) -> Statistics:
-        """Count the queue; ``interval`` is the settings' own, in seconds."""
-        return self._database.read(lambda c: self._count(c, self._clock.now(), interval))
 
     def gate(self) -> Gate | None:
         """Return why all senders wait, or ``None`` while mail flows."""
@@ -66,7 +62,7 @@ class Reading(OutboxPart):
             query = query.where(message.c.state == state.value)
         rows = self._database.read(lambda c: c.execute(query).all())
         now = self._clock.now()
-        return tuple(_message_row(row, now) for row in rows)
+        return tuple(message_row(row, now) for row in rows)
 
     def message(self, number: int) -> MessageRow | None:
         """Return one message, or ``None``."""
@@ -75,19 +71,25 @@ class Reading(OutboxPart):
         message = self._tables.message
         query = select(message).where(message.c.id == number)
         row = self._database.read(lambda c: c.execute(query).first())
-        return None if row is None else _message_row(row, self._clock.now())
+        return None if row is None else message_row(row, self._clock.now())
+
+    def content(self, number: int) -> bytes | None:
+        """Return the stored, encrypted bytes of one message, or ``None``."""
+        query = self._sql.contents
+        row = self._database.read(lambda c: c.execute(query, {"b_ids": [number]}).first())
+        return None if row is None else bytes(row.data)
 
     def attempts(self, number: int) -> tuple[Attempt, ...]:
         """Return the tries of one message, the first one first."""
-        attempt = self._tables.attempt
+        attempt, message = self._tables.attempt, self._tables.message
         query = select(attempt).where(attempt.c.message_id == number).order_by(attempt.c.id)
-        return tuple(
-            Attempt(
-                *(row.at, row.milliseconds, row.process, row.outcome, row.stage, row.code),
-                *(row.enhanced or "", row.reply or ""),
-            )
-            for row in self._database.read(lambda c: c.execute(query).all())
+        ended = select(message).where(
+            message.c.id == number,
+            message.c.state == State.SENT.value,
+            message.c.started_at.is_not(None),
         )
+        rows = self._database.read(lambda c: [*c.execute(query), *c.execute(ended)])
+        return tuple(_attempt(row) for row in rows)
 
     def outcomes(self, number: int) -> tuple[RecipientOutcome, ...]:
         """Return what became of each recipient, where they were treated differently."""
@@ -100,48 +102,29 @@ class Reading(OutboxPart):
             for row in self._database.read(lambda c: c.execute(query).all())
         )
 
-    def _count(self, connection: Connection, now: datetime, interval: float) -> Statistics:
-        message, take = self._tables.message, self._tables.take
-        queued = message.c.state == State.QUEUED.value
-
-        def count(*where: Any) -> int:
-            return int(
-                connection.scalar(select(func.count()).select_from(message).where(*where)) or 0
-            )
-
-        due = message.c.available_at <= now
-        deferred = sum(
-            count(queued, message.c.priority == each, message.c.available_at > now)
-            for each in PRIORITIES
-        )
-        oldest = [
-            connection.scalar(
-                select(func.min(message.c.available_at)).where(
-                    queued, message.c.priority == each, due
-                )
-            )
-            for each in PRIORITIES
-        ]
-        waiting = [at for at in oldest if at is not None]
-        since = now - timedelta(seconds=interval)
-        return Statistics(
-            queued=count(queued) - deferred,
-            deferred=deferred,
-            sending=count(message.c.state == State.CLAIMED.value)
-            + count(message.c.state == State.SENDING.value),
-            sent=count(message.c.state == State.SENT.value, message.c.finished_at > now - DAY),
-            failed=count(message.c.state == State.FAILED.value, message.c.finished_at > now - DAY),
-            oldest_waiting=(now - min(waiting)).total_seconds() if waiting else None,
-            taken=int(
-                connection.scalar(
-                    select(func.coalesce(func.sum(take.c.count), 0)).where(take.c.at > since)
-                )
-                or 0
-            ),
-        )
+    def refused_in_part(self, messages: Iterable[MessageRow]) -> frozenset[int]:
+        """Return which of ``messages`` were sent, but not to all their recipients."""
+        several = [m.id for m in messages if m.state == State.SENT and len(m.recipients) > 1]
+        if not several:
+            return frozenset()
+        recipient = self._tables.recipient
+        refused = recipient.c.outcome == "refused"
+        query = select(recipient.c.message_id).where(recipient.c.message_id.in_(several), refused)
+        return frozenset(self._database.read(lambda c: c.scalars(query).all()))
 
 
-def _message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
+def _attempt(row: Row[Any, Any]) -> Attempt:
+    """Make a value of the row of a try, or of the message's own, which tells of the last one."""
+    own = "started_at" in row._mapping
+    at, outcome = (row.started_at, "sent") if own else (row.at, row.outcome)
+    return Attempt(
+        *(at, row.milliseconds, row.process or "", outcome, row.stage, row.code),
+        *(row.enhanced or "", row.reply or ""),
+    )
+
+
+def message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
+    """Make a value of a row of the message table."""
     return MessageRow(
         id=row.id,
         state=row.state,
@@ -163,4 +146,5 @@ def _message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
         code=row.code,
         enhanced=row.enhanced or "",
         reply=row.reply or "",
+        fault=row.fault or "",
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DataError
@@ -15,16 +15,28 @@ from ..tables import State
 from .base import OutboxPart
 from .claiming import LEASE
 from .statements import GATE
-from .values import REPLY_LENGTH, Advanced, Claimed, Result, Slice
+from .values import Advanced, Claimed, Result, Slice
+from .writing import (
+    ATTEMPT,
+    CONCLUSION,
+    Row,
+    as_lists,
+    attempt,
+    conclusion,
+    is_noted,
+    is_plain,
+    recipients,
+    said,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from ..errors import DeliveryError
 
+T = TypeVar("T")
 log = logging.getLogger("plato_email")
 
-FINISHED = (State.SENT, State.FAILED, State.CANCELLED)
 PATIENCE = 600.0
 """Seconds that a result is offered to a database that is away: it must not be lost."""
 
@@ -53,11 +65,55 @@ class Recording(OutboxPart):
             begin: messages to begin, one of each connection.
         """
 
+        stored, begun = self._at_once(held.token, done, begin)
+        done = [each for each in done if each.message.id not in stored]
+        begin = [each for each in begin if each.id not in begun]
+        if not (done or begin):
+            return Advanced(begun, frozenset())
+        advanced = self._one_by_one(held.token, done, begin)
+        return Advanced(begun | advanced.begun, advanced.lost)
+
+    def _at_once(
+        self, token: str, done: Sequence[Result], begin: Sequence[Claimed]
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Do the usual in one statement where that can be (PostgreSQL).
+
+        Returns:
+            The ids of what was concluded and of what was begun. The others are for
+            `_one_by_one`: another sender has them, or the answer to a commit was lost.
+        """
+        if not self._database.is_postgresql or not all(map(self._is_usual, done)):
+            return frozenset(), frozenset()
+        now = self._clock.now()
+        rows = [conclusion(each, now, self._process) for each in done]
+        tries = [attempt(each, self._process) for each in done if is_noted(each)]
+        values = {
+            "token": token,
+            "now": now,
+            "until": now + timedelta(seconds=LEASE),
+            "begin": [each.id for each in begin],
+            "drop": [each.message.id for each in done if not self._keeps(each)],
+            **as_lists(rows, CONCLUSION),
+            **as_lists(tries, ATTEMPT, "try_"),
+        }
+        try:
+            written: Any = self._write(
+                lambda c: self._results.advance.run(c, values).one(), done, alone=True
+            )
+        except (DataError, UnicodeEncodeError):
+            return frozenset(), frozenset()
+        stored, begun = written
+        return frozenset(stored), frozenset(begun)
+
+    def _is_usual(self, result: Result) -> bool:
+        """Whether a result has no rows of recipients, and no message to delete."""
+        answers = result.refused or result.message.answered
+        return not answers and (self._keep_failed or result.state is not State.FAILED)
+
+    def _one_by_one(self, token: str, done: Sequence[Result], begin: Sequence[Claimed]) -> Advanced:
         def write(results: Sequence[Result], *, together: bool) -> Advanced:
-            return self._database.write(
-                lambda c: self._advance(c, held.token, results, begin, together=together),
-                patience=PATIENCE if done else 30.0,
-                insist=bool(done),
+            return self._write(
+                lambda c: self._advance(c, token, results, begin, together=together), done
             )
 
         try:
@@ -69,13 +125,20 @@ class Recording(OutboxPart):
             # A server's words that this database has no letters for must not cost the results.
             return write([_in_ascii(each) for each in done], together=False)
 
+    def _write(
+        self, work: Callable[[Connection], T], done: Sequence[Result], *, alone: bool = False
+    ) -> T:
+        """Write with much patience where results would be lost, with little where none would."""
+        patience = PATIENCE if done else 30.0
+        return self._database.write(work, patience=patience, insist=bool(done), alone=alone)
+
     def renew(self, held: Slice) -> None:
         """Extend the lease of every message of the slice that is not concluded yet."""
 
         def work(connection: Connection) -> None:
             until = self._clock.now() + timedelta(seconds=LEASE)
-            rows = [_mine(held.token, each, b_until=until) for each in held.messages]
-            connection.execute(self._sql.renew, rows)
+            rows = [_mine(held.token, each, until=until) for each in held.messages]
+            self._results.renew.run(connection, rows)
             if held.probe:
                 gate = self._tables.gate
                 probing = update(gate).where(gate.c.id == GATE, gate.c.failures > 0)
@@ -83,23 +146,37 @@ class Recording(OutboxPart):
 
         self._database.write(work, patience=LEASE / 3)
 
-    def release(self, held: Slice, messages: Sequence[Claimed]) -> None:
-        """Give back messages that were not begun, and their share of the rate."""
-        if not messages:
+    def release(self, held: Slice, messages: Sequence[Claimed], *, unused: int = 0) -> None:
+        """Give back messages that were not begun, and their share of the rate.
+
+        Args:
+            held: the slice.
+            messages: what is left of it.
+            unused: messages more that went nowhere, and have been put off already.
+        """
+        if not (messages or unused):
             return
         take = self._tables.take
 
         def work(connection: Connection) -> None:
             rows = [_mine(held.token, each) for each in messages]
-            freed = connection.execute(self._sql.release, rows).rowcount
+            freed = self._results.release.run(connection, rows).rowcount if rows else 0
             connection.execute(
-                update(take).where(take.c.id == held.take).values(count=take.c.count - freed)
+                update(take)
+                .where(take.c.id == held.take)
+                .values(count=take.c.count - freed - unused)
             )
 
         self._database.write(work)
 
     def close_gate(
-        self, error: DeliveryError, pause: float, longest: float, *, probe: bool = False
+        self,
+        error: DeliveryError,
+        pause: float,
+        longest: float,
+        *,
+        probe: bool = False,
+        settings_version: int | None = None,
     ) -> None:
         """Make every sender wait: the server, not a message, is at fault.
 
@@ -110,11 +187,16 @@ class Recording(OutboxPart):
             pause: seconds of the first wait; it doubles with each failure in a row.
             longest: seconds that it grows to at most.
             probe: whether this was the one try that finds out if the server is well again.
+            settings_version: of the settings that were tried. Where others were saved since,
+                nobody waits: that the old ones are at fault is no news.
         """
-        gate = self._tables.gate
+        gate, settings = self._tables.gate, self._tables.settings
 
         def work(connection: Connection) -> None:
             now = self._clock.now()
+            saved = connection.scalar(select(settings.c.version)) or 0
+            if settings_version is not None and settings_version != saved:
+                return
             row = connection.execute(
                 select(gate).where(gate.c.id == GATE).with_for_update()
             ).one_or_none()
@@ -127,7 +209,7 @@ class Recording(OutboxPart):
                 "failing_since": (row.failing_since if row else None) or now,
                 "retry_at": now + wait,
                 "verdict": error.verdict.value,
-                **_said(error.stage.value, error.code, error.enhanced, error.reply),
+                **said(error.stage.value, error.code, error.enhanced, error.reply),
             }
             connection.execute(update(gate).where(gate.c.id == GATE).values(**values))
 
@@ -157,12 +239,12 @@ class Recording(OutboxPart):
         now = self._clock.now()
         known = set() if together else self._known(connection, done)
         mine = self._conclude(connection, token, done, now, known, together=together)
-        new = [self._attempt(each) for each in done if each.message.id not in known]
+        new = [each for each in done if each.message.id not in known and is_noted(each)]
         if new:
-            connection.execute(self._sql.note_attempt, new)
+            rows = [attempt(each, self._process) for each in new]
+            self._results.note_attempt.run(connection, rows)
         for result in mine:
-            if result.refused or result.message.answered:
-                self._note_recipients(connection, result, now)
+            self._note_recipients(connection, recipients(result, now))
         self._drop_contents(connection, mine)
         begun = self._begin(connection, token, begin, now) if begin else frozenset[int]()
         stored = {result.message.id for result in mine}
@@ -180,11 +262,9 @@ class Recording(OutboxPart):
     ) -> Sequence[Result]:
         """Write results down; return those whose message was still ours."""
         mine: list[Result] = []
-        for results in _groups(done, together=together):
-            finished = results[0].state in FINISHED
-            statement = self._sql.finish if finished else self._sql.put_off
-            rows = [_bound(token, each, now) for each in results]
-            changed = connection.execute(statement, rows).rowcount
+        for results in [done] if together and done else [[each] for each in done]:
+            rows = [{"token": token, **conclusion(each, now, self._process)} for each in results]
+            changed = self._results.conclude.run(connection, rows).rowcount
             if changed == len(rows) or results[0].message.id in known:
                 mine += results
             elif together:
@@ -198,26 +278,29 @@ class Recording(OutboxPart):
 
     def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:
         """Return what was written already, by a commit whose answer was lost."""
-        attempt = self._tables.attempt
-        return {
-            result.message.id
-            for result in done
-            if connection.execute(
-                select(attempt.c.id).where(
-                    attempt.c.message_id == result.message.id,
-                    attempt.c.process == self._process,
-                    attempt.c.at == result.started_at,
-                )
-            ).first()
-        }
+        return {each.message.id for each in done if connection.execute(self._trace(each)).first()}
+
+    def _trace(self, result: Result) -> Select[Any]:
+        """Find what only this result of this process can have left behind."""
+        table = self._tables.message if is_plain(result) else self._tables.attempt
+        number, at = (
+            (table.c.id, table.c.started_at)
+            if is_plain(result)
+            else (table.c.message_id, table.c.at)
+        )
+        return select(table.c.id).where(
+            number == result.message.id,
+            table.c.process == self._process,
+            at == result.started_at,
+        )
 
     def _begin(
         self, connection: Connection, token: str, begin: Sequence[Claimed], now: datetime
     ) -> frozenset[int]:
         until = now + timedelta(seconds=LEASE)
-        rows = [_mine(token, each, b_now=now, b_until=until) for each in begin]
+        rows = [_mine(token, each, now=now, until=until) for each in begin]
         ids = [each.id for each in begin]
-        if connection.execute(self._sql.begin, rows).rowcount == len(ids):
+        if self._results.begin.run(connection, rows).rowcount == len(ids):
             return frozenset(ids)
         message = self._tables.message
         ours = select(message.c.id).where(
@@ -227,37 +310,23 @@ class Recording(OutboxPart):
         )
         return frozenset(connection.execute(ours).scalars())
 
-    def _attempt(self, result: Result) -> dict[str, Any]:
-        return {
-            "message_id": result.message.id,
-            "at": result.started_at,
-            "milliseconds": result.milliseconds,
-            "process": self._process,
-            "outcome": result.outcome,
-            **_said(result.stage, result.code, result.enhanced, result.reply),
-        }
-
-    def _note_recipients(self, connection: Connection, result: Result, now: datetime) -> None:
+    def _note_recipients(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Keep a row for each recipient only where the server treated them differently."""
-        recipient = self._tables.recipient
-        rows = [*_accepted_rows(result), *_refused_rows(result)]
         if not rows:
             return
+        recipient = self._tables.recipient
         connection.execute(
             delete(recipient).where(
-                recipient.c.message_id == result.message.id,
+                recipient.c.message_id == rows[0]["message_id"],
                 recipient.c.address.in_([row["address"] for row in rows]),
             )
         )
-        connection.execute(
-            insert(recipient),
-            [{**row, "message_id": result.message.id, "at": now} for row in rows],
-        )
+        connection.execute(insert(recipient), rows)
 
     def _drop_contents(self, connection: Connection, done: Sequence[Result]) -> None:
-        rows = [{"b_id": result.message.id} for result in done if not self._keeps(result)]
+        rows = [{"id": result.message.id} for result in done if not self._keeps(result)]
         if rows:
-            connection.execute(self._sql.drop_content, rows)
+            self._results.drop_content.run(connection, rows)
         if not self._keep_failed:
             failed = [result.message.id for result in done if result.state is State.FAILED]
             self._delete_rows(connection, failed, State.FAILED)
@@ -273,59 +342,10 @@ class _TakenOver(Exception):
     """One of several results was not ours to write any more."""
 
 
-def _groups(done: Sequence[Result], *, together: bool) -> Iterable[Sequence[Result]]:
-    """Part results by the statement that they need, or one by one."""
-    if not together:
-        return [[each] for each in done]
-    finished = [each for each in done if each.state in FINISHED]
-    again = [each for each in done if each.state not in FINISHED]
-    return [group for group in (finished, again) if group]
-
-
 def _in_ascii(result: Result) -> Result:
     plain = result.reply.encode("ascii", "backslashreplace").decode()
     return replace(result, reply=plain, refused={})
 
 
 def _mine(token: str, message: Claimed, **more: Any) -> dict[str, Any]:
-    return {"b_id": message.id, "b_token": token, **more}
-
-
-def _bound(token: str, result: Result, now: datetime) -> dict[str, Any]:
-    said = _said(result.stage, result.code, result.enhanced, result.reply)
-    finished = result.state in FINISHED
-    return {
-        "b_id": result.message.id,
-        "b_token": token,
-        "b_state": result.state.value,
-        "b_at": now if finished else now + timedelta(seconds=result.retry_in),
-        "b_charge": int(result.charged) - int(result.begun),
-        "b_unknown": int(result.unknown),
-        **{f"b_{name}": value for name, value in said.items()},
-    }
-
-
-def _said(stage: str, code: int | None, enhanced: str, reply: str) -> dict[str, Any]:
-    return {"stage": stage, "code": code, "enhanced": enhanced[:12], "reply": reply[:REPLY_LENGTH]}
-
-
-def _accepted_rows(result: Result) -> Iterable[Mapping[str, Any]]:
-    for address in result.accepted:
-        yield {
-            "address": address,
-            "outcome": "accepted",
-            "code": result.code,
-            "enhanced": result.enhanced[:12],
-            "reply": result.reply[:REPLY_LENGTH],
-        }
-
-
-def _refused_rows(result: Result) -> Iterable[Mapping[str, Any]]:
-    for address, refusal in result.refused.items():
-        yield {
-            "address": address,
-            "outcome": "refused" if refusal.verdict.value == "permanent" else "deferred",
-            "code": refusal.code,
-            "enhanced": refusal.enhanced[:12],
-            "reply": refusal.reply[:REPLY_LENGTH],
-        }
+    return {"id": message.id, "token": token, **more}

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from ..tables import State
-from .base import OutboxPart
+from .steering import STEP, Act, Steering
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
-STEP = 200
-"""Rows changed in one transaction, so that delivery never waits long."""
 
-
-class Upkeep(OutboxPart):
+class Upkeep(Steering):
     """Guarded on the state, so that none of these races a sender."""
 
     def retry(self, number: int) -> bool:
@@ -27,7 +24,7 @@ class Upkeep(OutboxPart):
 
         Recipients that a server has accepted are not mailed again.
         """
-        return self._database.write(lambda c: self._retry(c, [number])) == 1
+        return bool(self._failed_again([number]))
 
     def failed_count(self) -> int:
         """Return how many messages have failed."""
@@ -40,7 +37,7 @@ class Upkeep(OutboxPart):
         message, last = self._tables.message, 0
         while ids := self._next_ids(message.c.state == State.FAILED.value, last):
             last = ids[-1]
-            yield self._database.write(partial(self._retry, ids=ids))
+            yield len(self._failed_again(ids))
 
     def purge(self, state: State, older_than: timedelta) -> Iterator[int]:
         """Delete finished messages; yield how many after each small step.
@@ -77,12 +74,14 @@ class Upkeep(OutboxPart):
             self._database.write(lambda c: c.execute(statement))
         return len(ids)
 
-    def report(self, process: str, started_at: datetime, error: str | None) -> None:
-        """Say that this sender is alive; remember its last error for the page."""
+    def report(
+        self, process: str, started_at: datetime, error: str = "", *, ago: float = 0.0
+    ) -> None:
+        """Say that this sender is alive; remember its last error, ``ago`` seconds old."""
         table, now = self._tables.process, self._clock.now()
         values: dict[str, Any] = {"seen_at": now}
-        if error is not None:
-            values |= {"error": error[:500], "error_at": now}
+        if error:
+            values |= {"error": error[:500], "error_at": now - timedelta(seconds=ago)}
 
         def work(connection: Connection) -> None:
             changed = connection.execute(
@@ -110,32 +109,14 @@ class Upkeep(OutboxPart):
         query = select(message.c.id).where(where, message.c.id > last).order_by(message.c.id)
         return list(self._database.read(lambda c: c.execute(query.limit(STEP)).scalars().all()))
 
-    def _retry(self, connection: Connection, ids: Sequence[int]) -> int:
-        message, recipient, content = (
-            self._tables.message,
-            self._tables.recipient,
-            self._tables.content,
+    def _failed_again(self, ids: Sequence[int]) -> Sequence[int]:
+        """Retry those that have failed, and no others."""
+        message = self._tables.message
+        query = select(message.c.id).where(
+            message.c.id.in_(ids), message.c.state == State.FAILED.value
         )
-        stored = select(content.c.message_id).where(content.c.message_id.in_(ids))
-        ids = list(connection.execute(stored).scalars())
-        changed = connection.execute(
-            update(message)
-            .where(message.c.id.in_(ids), message.c.state == State.FAILED.value)
-            .values(
-                state=State.QUEUED.value,
-                attempts=0,
-                unknowns=0,
-                available_at=self._clock.now(),
-                finished_at=None,
-                lease_token=None,
-            )
-        ).rowcount
-        connection.execute(
-            delete(recipient).where(
-                recipient.c.message_id.in_(ids), recipient.c.outcome != "accepted"
-            )
-        )
-        return changed
+        failed = self._database.read(lambda c: c.execute(query).scalars().all())
+        return self.steer(Act.RETRY, failed).done
 
     def _purgeable(self, connection: Connection, state: State, limit: datetime) -> list[int]:
         message = self._tables.message

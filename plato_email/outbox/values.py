@@ -49,8 +49,10 @@ class Claimed:
     subject: str = field(repr=False)
     priority: int
     attempts: int
-    unknowns: int
     size: int
+    created_at: datetime
+    reply: str = field(default="", repr=False)
+    """What the last try brought."""
     answered: Mapping[str, str] = field(default_factory=dict)
     """What earlier tries brought, by recipient: accepted, refused or deferred."""
 
@@ -64,6 +66,10 @@ class Slice:
     messages: tuple[Claimed, ...]
     probe: bool
     """Whether this is the one try that finds out if a failing server is well again."""
+    more: bool = True
+    """Whether there may be more to claim."""
+    contents: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    """Stored, encrypted bytes that were read along, by the message's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,10 @@ class Result:
     unknown: bool = False
     retry_in: float = 0.0
     """Seconds until the next try, where state is QUEUED."""
+    unused: bool = False
+    """Whether it never came near the server, so that its share of the rate is free."""
+    repeats: bool = False
+    """Whether it brought what the last try brought, which is noted already."""
     accepted: tuple[str, ...] = ()
     refused: Mapping[str, RecipientRefusal] = field(default_factory=dict)
 
@@ -152,6 +162,18 @@ class Statistics:
     """Seconds that the oldest message which could go now has waited."""
     taken: int
     """Messages taken from the queue in the present interval."""
+    taken_first: float | None = None
+    """Seconds since the first of them was taken; ``None`` where none was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What became final in one hour of the clock."""
+
+    start: datetime
+    """Naive UTC."""
+    sent: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +200,15 @@ class MessageRow:
     code: int | None
     enhanced: str
     reply: str
+    fault: str
+    """The same for all failed messages that met the same trouble; see `outbox.fault`."""
+
+    @property
+    def status(self) -> str:
+        """The state as the pages name it: claimed is sending, and put off is deferred."""
+        if self.state == State.CLAIMED:
+            return State.SENDING.value
+        return "deferred" if self.deferred else self.state
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,29 @@ while nothing was ever saved, the one that Flask-Mail's keys give, else the defa
 
 from __future__ import annotations
 
+from .allowed import is_allowed
 from .cleaning import Cleaned, clean_settings
 from .rules import RULES
 from .server import PastedServer, clean_host, read_server
 from .store import Reencrypted, SettingsStore
-from .values import TLS_MODES, LastTest, Pin, Settings, StoredSettings
+from .values import (
+    TLS_MODES,
+    TLS_PORT,
+    LastTest,
+    Mode,
+    Pin,
+    Settings,
+    StoredSettings,
+    unreadable,
+)
 
 __all__ = [
     "RULES",
     "TLS_MODES",
+    "TLS_PORT",
     "Cleaned",
     "LastTest",
+    "Mode",
     "PastedServer",
     "Pin",
     "Reencrypted",
@@ -25,5 +37,7 @@ __all__ = [
     "StoredSettings",
     "clean_host",
     "clean_settings",
+    "is_allowed",
     "read_server",
+    "unreadable",
 ]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..smtp import Security
+from ..smtp.policy import is_loopback
 from .rules import RULES, clean_flag
 from .server import PastedServer, read_server
-from .values import TLS_PORT, Settings, is_loopback
+from .values import TLS_PORT, Mode, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,6 +19,8 @@ _NOT_TYPED = "The user name has no password. Type the password, or empty the use
 _NEW_AND_REMOVED = "A new password is typed and the stored one is to be removed. Do one of the two."
 _NOBODY = "A password needs a user name. Type it, or leave the password empty."
 _IN_THE_CLEAR = "A password would cross the network unencrypted. Tick TLS, or remove the user name."
+_NOBODY_TO_REDIRECT_TO = "Type the address that all mail is to go to, or choose another mode."
+_NOBODY_ALLOWED = "Name one address or domain at least, or choose another mode."
 _RELATED = ("host", "port", "password")
 
 
@@ -194,6 +197,10 @@ def _require_password(draft: _Draft, problem: str) -> None:
 
 def _compare(draft: _Draft) -> None:
     settings = draft.settings
+    if settings.mode == Mode.REDIRECT and not settings.redirect_to:
+        draft.problems.setdefault("redirect_to", _NOBODY_TO_REDIRECT_TO)
+    if settings.mode == Mode.ALLOW and not settings.allowed_recipients:
+        draft.problems.setdefault("allowed_recipients", _NOBODY_ALLOWED)
     port, security = settings.port, settings.security
     away = settings.host != "" and not is_loopback(settings.host)
     if settings.username and security is Security.NONE and away:

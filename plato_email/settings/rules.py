@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..message import parse_address
+from .allowed import clean_allowed
 from .server import clean_host
-from .values import TLS_MODES
+from .values import TLS_MODES, Mode
 
 Rule = Callable[[object], tuple[Any, str | None]]
 
@@ -65,6 +66,27 @@ def clean_tls_mode(raw: object) -> tuple[str, str | None]:
     return mode, None
 
 
+def clean_mode(raw: object) -> tuple[str, str | None]:
+    """One of `Mode`."""
+    mode = str(raw).strip().lower()
+    if mode not in tuple(Mode):
+        raise ValueError(f"{_shown(raw)} is not a mode. Choose Live, Redirect, Allow-list or Hold.")
+    return mode, None
+
+
+def clean_redirect_to(raw: object) -> tuple[str, str | None]:
+    """One address, without a name; blank is none."""
+    text = str(raw).strip(_INVISIBLE)
+    if len(text) > _SENDER_LENGTH:
+        raise ValueError(
+            f"The address has {len(text)} characters. Shorten it to {_SENDER_LENGTH} at most."
+        )
+    address = parse_address(text).addr_spec if text else ""
+    if not address.isascii():
+        raise ValueError(f"{_shown(address)} is not ASCII, which not every server can deliver to.")
+    return address, None
+
+
 def clean_flag(raw: object) -> tuple[bool, str | None]:
     """A tick box; "false" and "off" are not ticked."""
     flag = _WORDS.get(str(raw).strip().lower())
@@ -108,6 +130,9 @@ RULES: Mapping[str, Rule] = {
     "batch_size": clean_batch_size,
     "send_attempts": clean_send_attempts,
     "polling_enabled": clean_flag,
+    "mode": clean_mode,
+    "redirect_to": clean_redirect_to,
+    "allowed_recipients": clean_allowed,
 }
 """Field -> its rule, in the order of the page. A rule raises ValueError with a sentence."""
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..message import domain_to_ascii
+from ..smtp.policy import is_never_mailed
 
 _SCHEMES: dict[str, tuple[int | None, str | None]] = {
     "smtp": (None, None),
@@ -117,8 +118,7 @@ def _ip_address(text: str) -> str:
             f"{_shown(text)} is neither a host name nor an IP address. {_EXAMPLE}"
         ) from None
     address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        # 169.254.169.254 hands out a cloud machine's credentials.
+    if is_never_mailed(str(address)):
         raise ValueError(f"{address} cannot be a mail server's address. {_EXAMPLE}")
     return address.compressed
 

@@ -16,6 +16,7 @@ from .vault import SECRETS, Opened, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from sqlalchemy import Row
     from sqlalchemy.orm import Session, scoped_session
@@ -101,13 +102,23 @@ class SettingsStore:
             winner = self._row(core, lock=True)
             raise SettingsConflict(winner.updated_by if winner else "")
 
+    def fingerprints(self, settings: Settings) -> tuple[str, ...]:
+        """Return what tells whether a test proves anything of ``settings``; the first is stored."""
+        return self._vault.fingerprints(settings)
+
     def record_test(
-        self, connection: Executor, settings: Settings, outcome: str, title: str
+        self,
+        connection: Executor,
+        settings: Settings,
+        outcome: str,
+        title: str,
+        *,
+        at: datetime | None = None,
     ) -> None:
-        """Remember what came of a test mail, with settings saved or not; the caller commits."""
+        """Remember what came of a test, now or ``at`` (naive UTC); the caller commits."""
         core = self._core(connection)
         values = {
-            "tested_at": utcnow(),
+            "tested_at": at or utcnow(),
             "tested_fingerprint": self._vault.fingerprints(settings)[0],
             "tested_outcome": outcome,
             "tested_title": title[:200],
@@ -167,6 +178,8 @@ class SettingsStore:
         if row is None or row.version == 0:
             return Opened(replace(self._unsaved, **self._pins))
         plain = {name: getattr(row, name) for name in _FIELDS if name not in SECRETS}
+        # A column that came later is empty in a row that was there before it.
+        plain = {name: value for name, value in plain.items() if value is not None}
         tokens = {name: token for name, token in _tokens(row).items() if name not in self._pins}
         return self._vault.open(tokens, replace(Settings(**plain), **self._pins))
 

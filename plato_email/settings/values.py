@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..message import parse_address
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 TLS_MODES = ("automatic", "starttls", "tls")
+
+
+class Mode(StrEnum):
+    """Who gets mail at all. See docs/how-to/staging-and-emergencies.md."""
+
+    LIVE = "live"
+    """Its recipients."""
+    REDIRECT = "redirect"
+    """One address, whoever it was for."""
+    ALLOW = "allow"
+    """Only recipients on a list."""
+    HOLD = "hold"
+    """Nobody: mail is queued and none is sent."""
+
+
 TLS_PORT = 465
 """Submission over TLS from the first byte (RFC 8314 section 3.3)."""
 
@@ -39,6 +55,22 @@ class Settings:
     send_attempts: int = 5
     """Tries of one message before it is given up."""
     polling_enabled: bool = True
+    mode: str = Mode.LIVE.value
+    """A `Mode`."""
+    redirect_to: str = ""
+    """The address that all mail goes to in mode redirect."""
+    allowed_recipients: str = ""
+    """Addresses and domains that mail goes to in mode allow; see allowed.py."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the mode lets nothing out; a redirection without an address does not either."""
+        return self.mode == Mode.HOLD or (self.mode == Mode.REDIRECT and not self.redirect_to)
+
+    @property
+    def lets_mail_out(self) -> bool:
+        """Whether senders send at all."""
+        return self.polling_enabled and not self.held
 
     @property
     def security(self) -> Security:
@@ -69,7 +101,12 @@ class Settings:
         """The bare address of the default sender, or "" where there is none."""
         return parse_address(self.default_sender).addr_spec if self.default_sender else ""
 
-    def server(self, ca_file: str | None = None, ehlo_name: str | None = None) -> Server:
+    def server(
+        self,
+        ca_file: str | None = None,
+        ehlo_name: str | None = None,
+        allowed: tuple[str, ...] = (),
+    ) -> Server:
         """Return what an SMTP session is opened with."""
         return Server(
             host=self.host,
@@ -79,6 +116,7 @@ class Settings:
             password=self.password,
             ca_file=ca_file,
             ehlo_name=ehlo_name,
+            allowed=allowed,
         )
 
     def __reduce__(self) -> NoReturn:
@@ -126,9 +164,9 @@ class StoredSettings:
     tested: LastTest | None = None
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` is this machine by its very name, so that no network is crossed."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def unreadable(fields: Iterable[str]) -> str:
+    """Say of secrets that cannot be decrypted which they are and what to do."""
+    return (
+        f"The stored {' and '.join(sorted(fields))} cannot be decrypted. "
+        "Enter it again in Email Settings."
+    )

@@ -9,6 +9,7 @@ whole time nor the length of a reply, and tries a wrong password three times.
 from __future__ import annotations
 
 from .model import Receipt, Security, Server, Step
+from .probe import Probe, probe_ports
 from .session import Session
 
-__all__ = ["Receipt", "Security", "Server", "Session", "Step"]
+__all__ = ["Probe", "Receipt", "Security", "Server", "Session", "Step", "probe_ports"]

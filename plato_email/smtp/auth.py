@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from ..errors import DeliveryError, Stage, Verdict
 from .dialogue import Dialogue
 from .model import Server
+from .policy import is_loopback
 from .reply import Reply
 from .verdict import refusal
-from .wire import is_loopback
 
 _COMMAND_CHARACTERS = 510
 """A command line with its line end is at most 512 octets (RFC 5321 section 4.5.3.1.4)."""
@@ -54,17 +54,26 @@ def may_send_password(*, encrypted: bool, peer: str) -> bool:
     return encrypted or is_loopback(peer)
 
 
+def offers_login(capabilities: Mapping[str, str]) -> bool:
+    """Whether the server offers a mechanism that is spoken here."""
+    return bool(_mechanism(capabilities))
+
+
+def _mechanism(capabilities: Mapping[str, str]) -> str:
+    offered = capabilities.get("AUTH", "").upper().split()
+    return next((each for each in ("PLAIN", "LOGIN") if each in offered), "")
+
+
 def _choose(capabilities: Mapping[str, str]) -> str:
     if "AUTH" not in capabilities:
         raise _not_tried("The server offers no login (no AUTH in its answer to EHLO).")
-    offered = capabilities["AUTH"].upper().split()
-    for mechanism in ("PLAIN", "LOGIN"):
-        if mechanism in offered:
-            return mechanism
-    raise _not_tried(
-        "The server offers no login with a user name and a password that is supported here "
-        f"(PLAIN or LOGIN); it offers {' '.join(offered) or 'none'}."
-    )
+    mechanism = _mechanism(capabilities)
+    if not mechanism:
+        raise _not_tried(
+            "The server offers no login with a user name and a password that is supported here "
+            f"(PLAIN or LOGIN); it offers {capabilities['AUTH'].upper() or 'none'}."
+        )
+    return mechanism
 
 
 def _plain(dialogue: Dialogue, username: str, password: str) -> Reply:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import DeliveryError, Stage, Verdict, said
 from .faults import WireError
 from .model import Observe, Step
 from .reply import Reply, shorten
@@ -31,10 +31,10 @@ class Dialogue:
 
     def say(self, *commands: str) -> None:
         """Send commands in one write (RFC 2920 where there is more than one)."""
-        self.wire.write(self.noted(*commands))
+        self._write(self.noted(*commands), len(commands))
 
     def noted(self, *commands: str) -> bytes:
-        """Record commands that somebody else will send, and return their bytes."""
+        """Record commands that will be sent behind mail data, and return their bytes."""
         for command in commands:
             self._note(f"C: {command}")
         return b"".join(_line(command) for command in commands)
@@ -42,19 +42,30 @@ class Dialogue:
     def say_secret(self, command: str, shown: str) -> None:
         """Send a line that is recorded as ``shown``."""
         self._note(f"C: {shown}")
-        self.wire.write(_line(command))
+        self._write(_line(command), 1)
 
-    def say_data(self, data: bytes, shown: str) -> None:
-        """Send mail data, which is recorded by its size only."""
+    def say_data(self, data: bytes, shown: str, *, answers: int) -> None:
+        """Send mail data, which is recorded as ``shown`` and gets so many answers."""
         self._note(f"C: {shown}")
-        self.wire.write(data)
+        self._write(data, answers)
 
     def hear(self) -> Reply:
         """Read the next reply."""
         reply = self.wire.read_reply()
+        self._note_reply(reply)
+        return reply
+
+    def _write(self, data: bytes, answers: int) -> None:
+        try:
+            self.wire.write(data, answers=answers)
+        except WireError as fault:
+            if fault.last_words is not None:
+                self._note_reply(fault.last_words)
+            raise
+
+    def _note_reply(self, reply: Reply) -> None:
         for line in reply.lines:
             self._note(shorten(f"S: {reply.code} {line}"))
-        return reply
 
     def _note(self, line: str) -> None:
         if len(self.transcript) < _TRANSCRIPT_LINES:
@@ -107,8 +118,7 @@ class Progress:
 
     def _failed(self, stage: Stage, error: DeliveryError, started: float) -> DeliveryError:
         error.transcript = self._transcript()
-        said = f"{error.code} {error.reply}" if error.code else error.reply
-        self._report(stage, False, started, said)
+        self._report(stage, False, started, said(error.code, error.reply))
         return error
 
     def _report(self, stage: Stage, ok: bool, started: float, detail: str) -> None:

@@ -35,6 +35,9 @@ class Server:
     """PEM file of the only authorities to trust; ``None`` means those of the system."""
     ehlo_name: str | None = None
     """The name this machine gives itself; ``None`` means its host name or address."""
+    allowed: tuple[str, ...] = ()
+    """The only servers to be reached: names, ``*.names`` and networks, each with a port or without,
+    as :class:`~plato_email.smtp.policy.Entry` reads them. Empty: any."""
 
 
 @dataclass(frozen=True)

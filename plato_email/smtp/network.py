@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import DeliveryError, Stage, Verdict
 from .faults import TimedOut
+from .policy import allowed_servers, is_never_mailed, not_allowed
 from .wire import Deadline
 
 _CONNECT_SECONDS = 20.0
@@ -42,11 +43,12 @@ def bare_host(host: str) -> str:
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
-    """Every address of ``host``, in the order the system prefers.
+def resolve(
+    host: str, port: int, deadline: Deadline, allowed: tuple[str, ...] = ()
+) -> list[Address]:
+    """Every address of ``host`` that mail may be handed to, in the order the system prefers.
 
-    The resolver of the operating system takes no time-out. It runs in a thread of its own, which
-    is left behind when it does not answer.
+    Connect to these and look nothing up again: a name may lead elsewhere a moment later.
 
     Raises:
         DeliveryError: there is none, or ``host`` cannot be a host name.
@@ -55,6 +57,29 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     if not _HOST_NAME.fullmatch(host):
         words = f"{host!r} cannot be the name of a server." if host else "No server is named."
         raise DeliveryError(Stage.RESOLVE, Verdict.SETUP, words)
+    servers = allowed_servers(allowed)
+    if not servers.may_ask(host, port):
+        raise _not_allowed(host, port)
+    found = [each for each in _addresses(host, port, deadline) if not is_never_mailed(each.ip)]
+    if not found:
+        # Not said which: that would tell what is behind a name that leads into the network.
+        words = f"{host} leads to an address that mail is never sent to."
+        raise DeliveryError(Stage.RESOLVE, Verdict.SETUP, words)
+    found = [each for each in found if servers.allow(host, each.ip, port)]
+    if not found:
+        raise _not_allowed(host, port)
+    return found
+
+
+def _not_allowed(host: str, port: int) -> DeliveryError:
+    return DeliveryError(Stage.RESOLVE, Verdict.SETUP, not_allowed(host, port))
+
+
+def _addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Ask the resolver of the operating system, which takes no time-out.
+
+    It runs in a thread of its own, which is left behind when it does not answer.
+    """
     answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
     Thread(target=_look_up, args=(host, port, answers), daemon=True, name="resolve").start()
     try:

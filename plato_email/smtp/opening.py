@@ -6,14 +6,15 @@ import ipaddress
 import re
 import socket
 import ssl
+from math import inf
 
 from ..errors import DeliveryError, Stage, Verdict
 from . import network, tls
 from .auth import login
 from .dialogue import Dialogue, Note, Progress
-from .faults import WireError
+from .faults import OutOfStep, WireError
 from .model import Observe, Security, Server
-from .presented import names_presented
+from .presented import Presented, presented
 from .reply import Reply, scrubber
 from .verdict import refusal
 from .wire import Deadline, Wire
@@ -23,21 +24,37 @@ _PUBLIC_NAME = re.compile(r"(?!localhost\b)[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORE
 
 
 class Opening:
-    """The steps before the first mail, each of which may end the session."""
+    """The steps before the first mail, each of which may end the session.
 
-    def __init__(self, server: Server, deadline: Deadline, observe: Observe | None) -> None:
+    Args:
+        server: where, how protected, and as whom.
+        deadline: for all of it.
+        observe: called as each stage ends.
+        patience: seconds that the greeting may take, where that is less.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        deadline: Deadline,
+        observe: Observe | None = None,
+        patience: float = inf,
+    ) -> None:
         self.capabilities: dict[str, str] = {}
+        self.peer = ""
+        """The server's IP address, once it is connected."""
         self.transcript: list[str] = []
         self._server = server
         self._host = network.bare_host(server.host)
         self._deadline = deadline
+        self._patience = patience
         self._progress = Progress(observe, lambda: tuple(self.transcript))
 
     def run(self) -> Dialogue:
         """Take every step; the socket is closed when one fails."""
         connected = self._connected()
         scrub = scrubber(self._server.username, self._server.password)
-        wire = Wire(connected, self._address.ip, self._deadline, scrub)
+        wire = Wire(connected, self.peer, self._deadline, scrub)
         try:
             dialogue = Dialogue(wire, self.transcript)
             self._greet(dialogue)
@@ -48,11 +65,13 @@ class Opening:
 
     def _connected(self) -> socket.socket:
         with self._progress.stage(Stage.RESOLVE) as note:
-            addresses = network.resolve(self._host, self._server.port, self._deadline)
+            where = (self._host, self._server.port)
+            addresses = network.resolve(*where, self._deadline, self._server.allowed)
             note.detail = ", ".join(str(address) for address in addresses)
         with self._progress.stage(Stage.CONNECT) as note:
             connected, self._address = network.connect(addresses, self._deadline)
             note.detail = str(self._address)
+            self.peer = self._address.ip
         return connected
 
     def _greet(self, dialogue: Dialogue) -> None:
@@ -61,7 +80,9 @@ class Opening:
             with self._progress.stage(Stage.TLS) as note:
                 self._protect(dialogue, note)
         with self._progress.stage(Stage.GREETING) as note:
+            dialogue.wire.deadline = self._deadline.within(self._patience)
             note.detail = str(_positive(Stage.GREETING, dialogue.hear()))
+            dialogue.wire.deadline = self._deadline
         with self._progress.stage(Stage.EHLO) as note:
             self._introduce(dialogue)
             note.detail = self._offers()
@@ -79,8 +100,11 @@ class Opening:
             _positive(Stage.TLS, dialogue.ask("STARTTLS"))
             # Somebody on the way put commands or replies in front of the handshake (RFC 3207
             # section 4.2); read as part of the protected session they would be believed.
-            if dialogue.wire.buffered:
-                raise _setup("Bytes came between STARTTLS and TLS; the line may be tampered with.")
+            try:
+                dialogue.wire.check_step()
+            except OutOfStep as fault:
+                words = "Bytes came between STARTTLS and TLS; the line may be tampered with."
+                raise _setup(words) from fault
             self._protect(dialogue, note)
         # What was offered before TLS may have been tampered with (RFC 3207 section 4.2). To a
         # reader of the steps this EHLO is the one that was already reported, unless it fails.
@@ -92,13 +116,12 @@ class Opening:
         try:
             note.detail = tls.describe(dialogue.wire.start_tls(context, self._host))
         except ssl.SSLError as error:
-            raise tls.handshake_error(error, self._host, self._other_names(error)) from error
+            raise tls.handshake_error(error, self._host, self._presented(error)) from error
 
-    def _other_names(self, error: ssl.SSLError) -> tuple[str, ...]:
-        if not tls.is_wrong_name(error):
-            return ()
-        security = self._server.security
-        return names_presented(self._address, security, self._host, self._deadline)
+    def _presented(self, error: ssl.SSLError) -> Presented | None:
+        if not tls.is_refused_certificate(error):
+            return None
+        return presented(self._address, self._server.security, self._host, self._deadline)
 
     def _introduce(self, dialogue: Dialogue) -> None:
         """EHLO, or HELO to a server that does not know it (RFC 5321 section 4.1.1.1)."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from .faults import Malformed
 
@@ -20,6 +21,10 @@ Scrub = Callable[[str], str]
 
 _LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
+_PROTOCOL = re.compile(r"HTTP/|<!doctype|<html|SSH-|\+OK|\* (?:OK|PREAUTH|BYE)", re.IGNORECASE)
+_PIECE = 8
+_RUN = re.compile(rf"[A-Za-z0-9+/=]{{{_PIECE},}}")
+"""What may be a piece of base64."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -56,8 +61,14 @@ def shorten(text: str) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def read_reply(read_line: Callable[[], bytes], scrub: Scrub) -> Reply:
+def read_reply(read_line: Callable[[], bytes], scrub: Scrub, *, quoted: bool = True) -> Reply:
     """Read one reply of one line or many.
+
+    Args:
+        read_line: gives the next line, with or without its CR.
+        scrub: takes secrets out.
+        quoted: whether an error may quote what came. Not before the server has shown that it
+            speaks SMTP, or a test mail could be used to read what other services say.
 
     Raises:
         Malformed: it is not a reply, its lines disagree about the code, or it is too long.
@@ -68,7 +79,7 @@ def read_reply(read_line: Callable[[], bytes], scrub: Scrub) -> Reply:
         size += len(raw)
         if size > MAX_REPLY:
             raise Malformed(f"the reply is longer than {MAX_REPLY // 1024} KiB")
-        found, last, text = _parse_line(raw, scrub)
+        found, last, text = _parse_line(raw, scrub, quoted)
         if lines and found != code:
             raise Malformed(f"one reply gives both {code} and {found}")
         code = found
@@ -76,13 +87,20 @@ def read_reply(read_line: Callable[[], bytes], scrub: Scrub) -> Reply:
     return Reply(code, tuple(lines))
 
 
-def _parse_line(raw: bytes, scrub: Scrub) -> tuple[int, bool, str]:
+def _parse_line(raw: bytes, scrub: Scrub, quoted: bool) -> tuple[int, bool, str]:
     """The code, whether the line is the last of its reply, and the words."""
     line = raw.removesuffix(b"\r").decode("utf-8", "replace")
     found = _LINE.fullmatch(line)
     if found is None:
-        raise Malformed(f"this is not an SMTP reply: {printable(scrub(line))[:80]!r}")
+        shown = printable(scrub(line))[:80] if quoted else _protocol(line)
+        raise Malformed("this is not an SMTP reply" + (f": {shown!r}" if shown else ""))
     return int(found[1]), found[2] != "-", printable(scrub(found[3] or ""))
+
+
+def _protocol(line: str) -> str:
+    """The mark of another protocol that the line begins with, to tell people what they reached."""
+    found = _PROTOCOL.match(line)
+    return f"{found[0]}\N{HORIZONTAL ELLIPSIS}" if found else ""
 
 
 def printable(text: str) -> str:
@@ -91,24 +109,32 @@ def printable(text: str) -> str:
 
 
 def scrubber(username: str, password: str) -> Scrub:
-    """A function that blots out credentials which a server repeats, plain or in base64.
+    """A function that blots out credentials which a server repeats.
 
+    Plain, in capitals too, and of what goes over the wire in base64 any piece of eight characters.
     A user name shorter than four characters is left alone when plain: it is too likely to be
     part of an innocent word.
     """
-    login = f"\0{username}\0{password}".encode()
-    secrets = [_base64(login), _base64(password.encode()), password] if password else []
-    if username:
-        secrets += [_base64(username.encode())]
-    if len(username) >= 4:
-        secrets += [username]
-    # The longest first: a short secret inside a long one must not leave the rest of it behind.
-    secrets.sort(key=len, reverse=True)
+    coded = [_base64(f"\0{username}\0{password}"), _base64(password)] if password else []
+    coded += [_base64(username)] if username else []
+    secrets = [*coded, *([password] if password else []), *([username] * (len(username) >= 4))]
     if not secrets:
         return lambda text: text
-    pattern = re.compile("|".join(re.escape(secret) for secret in secrets))
-    return lambda text: pattern.sub("***", text)
+    # The longest first: a short secret inside a long one must not leave the rest of it behind.
+    secrets.sort(key=len, reverse=True)
+    whole = re.compile("|".join(re.escape(secret) for secret in secrets), re.IGNORECASE)
+    pieces = frozenset(piece for secret in coded for piece in _pieces(secret.rstrip("=")))
+    return lambda text: whole.sub("***", _RUN.sub(partial(_blot, pieces), text))
 
 
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def _blot(pieces: frozenset[str], run: re.Match[str]) -> str:
+    return run[0] if pieces.isdisjoint(_pieces(run[0])) else "***"
+
+
+def _pieces(text: str) -> Iterator[str]:
+    folded = text.lower()
+    return (folded[start : start + _PIECE] for start in range(len(folded) - _PIECE + 1))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")

@@ -8,14 +8,12 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import DeliveryError, Verdict
 from .dialogue import Dialogue, Progress
-from .faults import WireError
+from .faults import OutOfStep, WireError
 from .model import Envelope, Observe, Receipt, Server
 from .opening import Opening
-from .reply import Reply
 from .transaction import Transaction
-from .verdict import refusal
 from .wire import Deadline
 
 _QUIT_SECONDS = 2.0
@@ -68,7 +66,7 @@ class Session:
     def answered(self) -> bool:
         """Whether all answers to a mail that was offered ahead are here already."""
         offered = self._offered
-        return offered is not None and self._dialogue.wire.lines >= offered.commands
+        return offered is not None and self._dialogue.wire.replies >= offered.commands
 
     @property
     def transcript(self) -> tuple[str, ...]:
@@ -122,6 +120,38 @@ class Session:
             self.last_used = monotonic()
             self._offered = after if after is not None and after.offered else None
         self.sent += 1
+        if not self.usable:
+            self._dialogue.wire.close()
+        return receipt
+
+    def check(
+        self, envelope: Envelope, *, deadline: float = 15.0, observe: Observe | None = None
+    ) -> Receipt:
+        """Ask whether mail would be taken: MAIL, RCPT and DATA, but no message.
+
+        Once the server has said 354 the connection is cut, which is the only way to take a mail
+        back from there (RFC 5321 section 4.1.1.4).
+
+        Args:
+            envelope: the sender and the recipients.
+            deadline: seconds in all.
+            observe: called with a :class:`Step` as each stage ends, well or not.
+
+        Returns:
+            Receipt: who would be accepted and who is refused, with the 354.
+
+        Raises:
+            DeliveryError: as :meth:`send`.
+        """
+        transaction = self._transaction(envelope, b"", observe)
+        self._dialogue.wire.deadline = Deadline(deadline)
+        try:
+            receipt = transaction.rehearse()
+        except DeliveryError as error:
+            error.transcript = self.transcript
+            self._recover(error, reset=transaction.begun)
+            raise
+        self._dialogue.wire.close()
         return receipt
 
     def abort(self) -> None:
@@ -154,7 +184,7 @@ class Session:
         return Transaction(dialogue, progress, self.capabilities, envelope, data)
 
     def _transaction(self, envelope: Envelope, data: bytes, observe: Observe | None) -> Transaction:
-        """Return the transaction that was offered ahead, or a new one on a silent line."""
+        """Return the transaction that was offered ahead, or a new one."""
         offered, self._offered = self._offered, None
         if offered is not None and offered.carries(envelope, data):
             self._dialogue = offered.dialogue
@@ -163,33 +193,25 @@ class Session:
             self._dialogue.wire.close()
         transaction = self._make(envelope, data, observe)
         self._dialogue = transaction.dialogue
-        self._check_silence(transaction.progress)
         return transaction
-
-    def _check_silence(self, progress: Progress) -> None:
-        """See whether the server took its leave, or lost the thread, while we were idle."""
-        if self._dialogue.wire.broken or not self._dialogue.wire.unread():
-            return
-        with progress.stage(Stage.SENDER):
-            reply = self._dialogue.hear()
-            raise refusal(Stage.SENDER, reply) if reply.code == 421 else _unasked(reply)
 
     def _recover(self, error: DeliveryError, *, reset: bool) -> None:
         """Make the session ready for the next mail, or close it."""
         wire = self._dialogue.wire
         gone = wire.broken or error.verdict in (Verdict.SERVER, Verdict.UNKNOWN)
         if not gone and reset:
-            gone = not self._reset()
+            gone = not self._reset(error)
         if gone:
             wire.close()
 
-    def _reset(self) -> bool:
+    def _reset(self, error: DeliveryError) -> bool:
+        """Say RSET; where its answer shows that the answers were shifted, so was the refusal."""
         try:
-            return self._dialogue.ask("RSET").positive
-        except WireError:
+            reply = self._dialogue.ask("RSET")
+        except WireError as fault:
+            if isinstance(fault, OutOfStep) and fault.last_words is None:
+                error.verdict = Verdict.SERVER
             return False
-
-
-def _unasked(reply: Reply) -> DeliveryError:
-    words = f"The server said something that nothing had been asked for: {reply}"
-    return DeliveryError(Stage.SENDER, Verdict.SERVER, words)
+        if reply.code == 354:
+            error.verdict = Verdict.SERVER
+        return reply.positive

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import DeliveryError, Stage, Verdict
+from .presented import Presented
 
 # OpenSSL's X509_V_ERR_* numbers, which ssl gives in SSLCertVerificationError.verify_code.
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED, _HOST_NAME, _IP_ADDRESS = 10, 9, 18, 62, 64
@@ -45,23 +46,23 @@ def _context(ca_file: str | None, _version: tuple[int, int]) -> ssl.SSLContext:
     return context
 
 
-def is_wrong_name(error: ssl.SSLError) -> bool:
-    """Whether the certificate is in order, but for another server."""
-    if not isinstance(error, ssl.SSLCertVerificationError):
-        return False
-    return error.verify_code in (_HOST_NAME, _IP_ADDRESS)
+def is_refused_certificate(error: ssl.SSLError) -> bool:
+    """Whether TLS was spoken, and the certificate is what is wrong."""
+    return isinstance(error, ssl.SSLCertVerificationError)
 
 
-def handshake_error(error: ssl.SSLError, host: str, names: Sequence[str] = ()) -> DeliveryError:
+def handshake_error(
+    error: ssl.SSLError, host: str, certificate: Presented | None = None
+) -> DeliveryError:
     """What a failed handshake means, in plain words.
 
     Args:
         error: from OpenSSL.
         host: the name that the certificate ought to carry.
-        names: those that it carries, where that is what is wrong.
+        certificate: what stands in it, where that is what is wrong.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        fault = _certificate_fault(error, host) + (f"; it is for {', '.join(names)}" * bool(names))
+        fault = _certificate_fault(error, host, certificate or Presented())
         words = f"The server's certificate was not accepted: {fault}."
     else:
         reason = (error.reason or error.strerror or "unknown reason").replace("_", " ").lower()
@@ -69,18 +70,23 @@ def handshake_error(error: ssl.SSLError, host: str, names: Sequence[str] = ()) -
     return DeliveryError(Stage.TLS, Verdict.SETUP, words)
 
 
-def _certificate_fault(error: ssl.SSLCertVerificationError, host: str) -> str:
+def _certificate_fault(
+    error: ssl.SSLCertVerificationError, host: str, certificate: Presented
+) -> str:
     code = error.verify_code
     if code == _EXPIRED:
-        return "it has expired"
+        return "it has expired" + (f" on {certificate.ends}" if certificate.ends else "")
     if code == _NOT_YET_VALID:
-        return "it is not valid yet, or this machine's clock is wrong"
+        begins = f", but from {certificate.begins} on" if certificate.begins else ""
+        return f"it is not valid yet{begins}, or this machine's clock is wrong"
     if code == _SELF_SIGNED:
         return "it is self-signed, so nobody vouches for it"
     if code in _UNKNOWN_ISSUER:
-        return "it is issued by an authority that is not trusted here"
+        by = f" ({certificate.issuer})" if certificate.issuer else ""
+        return f"it is issued by an authority that is not trusted here{by}"
     if code in (_HOST_NAME, _IP_ADDRESS):
-        return f"it is not for the name {host}"
+        names = f"; it is for {', '.join(certificate.names)}" if certificate.names else ""
+        return f"it is not for the name {host}{names}"
     return str(error.verify_message)
 
 

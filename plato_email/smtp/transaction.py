@@ -10,15 +10,15 @@ body is sent, so there is never more than one mail in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
 from ..errors import DeliveryError, RecipientRefusal, Stage, Verdict
 from .content import Content, Parameters
 from .dialogue import Dialogue, Note, Progress
-from .faults import WireError
+from .faults import Dropped, OutOfStep, WireError
 from .model import Envelope, Receipt
 from .reply import Reply
 from .verdict import recipient_refusal, refusal, verdict_on_all
@@ -56,17 +56,22 @@ class Transaction:
         self._capabilities = capabilities
         self._envelope = envelope
         self._data = data
-        self._mail = ""
+        self._groups: list[list[_Command]] | None = None
+        """By the write that they go out in; ``None`` while it is not known what can be said."""
         self._before_body: Callable[[], None] | None = None
         self._following: Transaction | None = None
         self._accepted: list[str] = []
         self._refused: dict[str, RecipientRefusal] = {}
+        self._rehearsal = False
+        self._go_ahead: Reply | None = None
         self._failure: DeliveryError | None = None
+        self._cut: WireError | None = None
+        """What broke the connection when the final dot may have left already."""
 
     @property
     def commands(self) -> int:
         """Commands that the server answers before the message is sent."""
-        return 2 + len(self._recipients)
+        return sum(map(len, self._groups or ()))
 
     def carries(self, envelope: Envelope, data: bytes) -> bool:
         """Whether this is the transaction of that very mail."""
@@ -87,40 +92,58 @@ class Transaction:
             DeliveryError: the server accepted it for nobody, or its answer was lost.
         """
         self._before_body, self._following = before_body, following
-        try:
-            if not self._mail:
-                self._prepare()
-            for group in self._groups():
-                if self._moot(group[0]):
-                    break
-                self._exchange(group)
-            if self._failure is not None or not self._accepted:
-                raise self._failure or self._nobody()
+        with self._telling():
+            self._announce()
             return self._settle()
-        except DeliveryError as error:
-            error.recipients = dict(self._refused)
-            error.transcript = tuple(self.dialogue.transcript)
-            raise
+
+    def rehearse(self) -> Receipt:
+        """Go up to the server's 354 and say nothing more; the connection must be cut after it.
+
+        Raises:
+            DeliveryError: as :meth:`run`.
+        """
+        self._rehearsal = True
+        with self._telling():
+            return self._receipt(self._announce())
 
     def offer(self) -> bytes:
         """Return the commands as they may go out behind the mail before; none if they may not."""
         if "PIPELINING" not in self._capabilities:
             return b""
         try:
-            self._prepare()
+            groups = self._prepare()
         except DeliveryError:
             # It is refused, and reported, when its turn comes.
             self._refused.clear()
-            self._mail = ""
+            self._groups = None
             return b""
-        groups = list(self._groups())
         if len(groups) != 1:
             return b""
         self.begun = self.offered = True
         return self.dialogue.noted(*(command.text for command in groups[0]))
 
-    def _prepare(self) -> None:
-        """Refuse what the server cannot take before a word of it is sent."""
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Put into an error what is known of the recipients, and what was said."""
+        try:
+            yield
+        except DeliveryError as error:
+            error.recipients = dict(self._refused)
+            error.transcript = tuple(self.dialogue.transcript)
+            raise
+
+    def _announce(self) -> Reply:
+        """Say who the message is from and for; return the server's leave to send it."""
+        for group in self._groups if self._groups is not None else self._prepare():
+            if self._moot(group[0]):
+                break
+            self._exchange(group)
+        if self._go_ahead is None or not self._accepted:
+            raise self._refusal()
+        return self._go_ahead
+
+    def _prepare(self) -> list[list[_Command]]:
+        """Refuse what the server cannot take before a word of it is sent; return the commands."""
         envelope = self._envelope
         try:
             self._content = Content(self._data)
@@ -128,27 +151,27 @@ class Transaction:
         except DeliveryError as error:
             with self.progress.stage(error.stage):
                 raise
-        self._mail = f"MAIL FROM:<{envelope.sender}>{parameters.mail}"
-        self._recipients = parameters.deliverable
+        mail = f"MAIL FROM:<{envelope.sender}>{parameters.mail}"
+        self._groups = self._grouped(mail, parameters.deliverable)
         for recipient, refused in parameters.undeliverable.items():
             with self.progress.stage(Stage.RECIPIENT) as note:
                 self._refuse(recipient, refused, note)
+        return self._groups
 
-    def _groups(self) -> Iterator[list[_Command]]:
-        """The commands, by the write that they go out in."""
-        if not self._recipients:
-            return
+    def _grouped(self, mail: str, recipients: Sequence[str]) -> list[list[_Command]]:
+        """The commands, by the write that they go out in; none where nobody can be mailed."""
+        if not recipients:
+            return []
         commands = [
-            _Command(Stage.SENDER, self._mail, self._heard_mail),
+            _Command(Stage.SENDER, mail, self._heard_mail),
             *(
                 _Command(Stage.RECIPIENT, f"RCPT TO:<{each}>", partial(self._heard_rcpt, each))
-                for each in self._recipients
+                for each in recipients
             ),
             _Command(Stage.DATA, "DATA", self._heard_data),
         ]
         size = _GROUP if "PIPELINING" in self._capabilities else 1
-        for start in range(0, len(commands), size):
-            yield commands[start : start + size]
+        return [commands[start : start + size] for start in range(0, len(commands), size)]
 
     def _moot(self, command: _Command) -> bool:
         """Whether what came before has left the command without a point."""
@@ -158,24 +181,33 @@ class Transaction:
     def _exchange(self, group: list[_Command]) -> None:
         for position, command in enumerate(group):
             if position and self._moot(command):
-                self._drain()
+                self._drain(command)
                 continue
             with self.progress.stage(command.stage) as note:
                 if position == 0 and not self.offered:
                     self.begun = True
                     self.dialogue.say(*(each.text for each in group))
                 reply = self.dialogue.hear()
-                if reply.code == 421:
+                if reply.code == 421 or _misplaced(command, reply):
                     raise refusal(command.stage, reply)
                 command.heard(reply, note)
 
-    def _drain(self) -> None:
+    def _drain(self, command: _Command) -> None:
         """Hear a reply that no longer matters; what has failed already is what is reported."""
-        with suppress(WireError):
-            if self.dialogue.hear().code == 354:
-                # The server waits for a message that is for nobody (RFC 2920 section 3.1).
-                self.dialogue.say(".")
-                self.dialogue.hear()
+        with self.progress.stage(command.stage, quiet=True):
+            try:
+                reply = self.dialogue.hear()
+                if command.stage is Stage.DATA and reply.code == 354:
+                    # The server waits for a message that is for nobody (RFC 2920 section 3.1).
+                    self.dialogue.say(".")
+                    self.dialogue.hear()
+                elif _misplaced(command, reply):
+                    raise OutOfStep(f"the server answered {command.stage} with {reply}")
+            except OutOfStep:
+                raise
+            except WireError:
+                # The connection is gone, which takes nothing from what was said before.
+                return
 
     def _heard_mail(self, reply: Reply, note: Note) -> None:
         note.detail = str(reply)
@@ -201,26 +233,51 @@ class Transaction:
             note.ok = False
             self._failure = refusal(Stage.DATA, reply)
             return
+        self._go_ahead = reply
+        if self._rehearsal:
+            return
         if self._before_body is not None:
             self._before_body()
         self._send_content()
 
     def _send_content(self) -> None:
         stuffed, shown = self._content.stuffed(), f"({self._content.size} bytes)"
-        end = b".\r\n" + (self._following.offer() if self._following else b"")
-        if len(stuffed) <= _SMALL:
-            self.dialogue.say_data(stuffed + end, shown)
+        ahead = self._following.offer() if self._following else b""
+        answers = 1 + (self._following.commands if self._following and ahead else 0)
+        end = b".\r\n" + ahead
+        if len(stuffed) > _SMALL:
+            self.dialogue.say_data(stuffed, shown, answers=0)
+            self._check_silence()
+            self._send_end(end, ".", answers, dot_at=0)
         else:
-            self.dialogue.say_data(stuffed, shown)
-            self.dialogue.say_data(end, ".")
+            self._send_end(stuffed + end, shown, answers, dot_at=len(stuffed))
+
+    def _check_silence(self) -> None:
+        """What is said before the dot is the last word on the message, not an answer ahead."""
+        try:
+            self.dialogue.wire.check_step()
+        except OutOfStep as fault:
+            raise Dropped(fault.words, fault.said) from fault
+
+    def _send_end(self, data: bytes, shown: str, answers: int, dot_at: int) -> None:
+        """Send what ends with the final dot; once that may have left, only the answer can tell."""
+        try:
+            self.dialogue.say_data(data, shown, answers=answers)
+        except WireError as fault:
+            if fault.sent <= dot_at:
+                raise
+            self._cut = fault
 
     def _settle(self) -> Receipt:
         # From here on the server may have the message whatever becomes of its answer (RFC 1047).
         with self.progress.stage(Stage.ACCEPTED, lost=Verdict.UNKNOWN) as note:
-            reply = self.dialogue.hear()
+            reply = self._final_reply()
             if not reply.positive:
                 raise refusal(Stage.ACCEPTED, reply)
             note.detail = str(reply)
+        return self._receipt(reply)
+
+    def _receipt(self, reply: Reply) -> Receipt:
         return Receipt(
             accepted=tuple(self._accepted),
             refused=self._refused,
@@ -230,6 +287,30 @@ class Transaction:
             transcript=tuple(self.dialogue.transcript),
         )
 
+    def _final_reply(self) -> Reply:
+        if self._cut is not None:
+            if self._cut.last_words is None:
+                raise self._cut
+            return self._cut.last_words
+        reply = self.dialogue.hear()
+        if any(code // 100 != reply.code // 100 for code in self.dialogue.wire.surplus):
+            raise OutOfStep("the server gave more answers than there were questions")
+        return reply
+
+    def _refusal(self) -> DeliveryError:
+        """Why the message cannot go, unless the answers are those to other questions."""
+        error = self._failure or self._nobody()
+        with self.progress.stage(error.stage, quiet=True):
+            try:
+                self.dialogue.wire.check_step()
+            except OutOfStep as fault:
+                if fault.last_words is None:
+                    raise
+            except WireError:
+                # It has left, which takes nothing from what it said.
+                return error
+        return error
+
     def _nobody(self) -> DeliveryError:
         """The error where every recipient was refused, in the words said to the gravest."""
         verdict = verdict_on_all(self._refused.values())
@@ -237,3 +318,8 @@ class Transaction:
         return DeliveryError(
             Stage.RECIPIENT, verdict, said.reply, code=said.code, enhanced=said.enhanced
         )
+
+
+def _misplaced(command: _Command, reply: Reply) -> bool:
+    """Whether no server in step gives this kind of reply to the command."""
+    return reply.code // 100 == (2 if command.stage is Stage.DATA else 3)

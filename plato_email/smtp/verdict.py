@@ -21,7 +21,14 @@ _HELO_REFUSED = re.compile(r"\b(helo|ehlo) command rejected\b", re.IGNORECASE)
 _LOGIN_WANTED = re.compile(
     r"unauthenticated senders?\b|client (is |was )?not authenticated|not logged in"
     r"|authenticat\w+ (is )?(required|needed)|must (first )?authenticate"
-    r"|\b(need|send|use|requires?) auth\b",
+    r"|\b(need|send|use|requires?) auth\b|authori[sz]ation required"
+    r"|turn on smtp authentication|without authentication",
+    re.IGNORECASE,
+)
+# The whole account may not send, so no message of it will be taken.
+_ACCOUNT_CLOSED = re.compile(
+    r"\byour (\w+ )?account\b.{0,30}\b(not (yet )?(been )?activated|suspended|deactivated)"
+    r"|\baccount\b.{0,20}\b(under review|has been banned)|bad outbound sender",
     re.IGNORECASE,
 )
 _RATE = re.compile(
@@ -98,6 +105,7 @@ def _is_setup(reply: Reply) -> bool:
         or reply.enhanced in _SETUP_DETAILS
         or _HELO_REFUSED.search(reply.text)
         or _LOGIN_WANTED.search(reply.text)
+        or _ACCOUNT_CLOSED.search(reply.text)
     )
 
 

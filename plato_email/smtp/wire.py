@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 import socket
 import ssl
 from contextlib import suppress
 from time import monotonic
 
-from .faults import Dropped, Malformed, TimedOut, WireError
+from .faults import Dropped, Malformed, OutOfStep, TimedOut, WireError
 from .reply import MAX_LINE, Reply, Scrub, read_reply
 
 _CHUNK = 1 << 18
 _LAST_WORDS_SECONDS = 0.05
+_LAST_LINE = re.compile(rb"^([2-5][0-9]{2})(?:[ \r][^\n]*)?\n", re.MULTILINE)
 
 
 class Deadline:
@@ -40,13 +41,21 @@ class Deadline:
         """The error to raise when the time is over."""
         return TimedOut(f"no answer in time; {self.seconds:g} seconds were allowed")
 
+    def within(self, seconds: float) -> Deadline:
+        """A deadline in so many seconds, or this one where it is nearer."""
+        return self if seconds >= self.remaining() else Deadline(seconds)
+
     def share(self, parts: int, at_most: float) -> Deadline:
         """A nearer deadline: one of ``parts`` equal shares of what is left."""
         return Deadline(min(self.remaining() / parts, at_most))
 
 
 class Wire:
-    """A connected socket that reads replies and never waits beyond ``deadline``."""
+    """A connected socket that reads replies and never waits beyond ``deadline``.
+
+    It keeps step: nothing is written before every reply to what was written earlier is read, nor
+    while bytes are there that nobody has asked for.
+    """
 
     def __init__(
         self, connected: socket.socket, peer: str, deadline: Deadline, scrub: Scrub
@@ -55,9 +64,13 @@ class Wire:
         """The server's IP address. Not asked of the socket, which forgets it in a reset."""
         self.deadline = deadline
         self.broken = False
+        self.owed = 1
+        """Replies that the server has yet to give; it speaks first, with its greeting."""
         self._socket = connected
         self._scrub = scrub
         self._buffer = bytearray()
+        self._spoken = False
+        """Whether a reply was read, so that it is SMTP that is spoken here."""
 
     @property
     def tls(self) -> ssl.SSLSocket | None:
@@ -70,25 +83,27 @@ class Wire:
         return str(self._socket.getsockname()[0])
 
     @property
-    def lines(self) -> int:
-        """Reply lines that were received and not read yet."""
-        return self._buffer.count(b"\n")
+    def replies(self) -> int:
+        """Whole replies that were received and not read yet."""
+        return len(_LAST_LINE.findall(self._buffer))
 
-    @property
-    def buffered(self) -> bool:
-        """Whether bytes were received behind the last reply."""
-        return bool(self._buffer)
-
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``.
+    def write(self, data: bytes, *, answers: int) -> None:
+        """Send all of ``data``, which the server gives ``answers`` replies to.
 
         Raises:
+            OutOfStep: the server had spoken ahead; nothing was sent.
             WireError: it could not be sent; with what the server said before it stopped reading.
         """
+        self.check_step()
+        self.owed = answers
+        view = memoryview(data)
         try:
-            self._send(data)
+            while view:
+                self._socket.settimeout(self.deadline.remaining())
+                view = view[self._socket.send(view[:_CHUNK]) :]
         except (WireError, OSError) as error:
             fault = self._fault(error)
+            fault.sent = len(data) - len(view)
             fault.last_words = self._last_words()
             raise fault from error
 
@@ -99,23 +114,38 @@ class Wire:
             WireError: there is none, or what came is none.
         """
         try:
-            return read_reply(self._read_line, self._scrub)
+            reply = read_reply(self._read_line, self._scrub, quoted=self._spoken)
         except (WireError, OSError) as error:
             raise self._fault(error) from error
+        self.owed -= 1
+        self._spoken = True
+        return reply
 
-    def unread(self) -> bool:
-        """Whether bytes have come that nobody has asked for.
+    def check_step(self) -> None:
+        """See that every reply is read and no other has come.
 
-        Taken for the answer to a later command they would shift every answer by one, and a
-        refused message would count as accepted.
+        Raises:
+            OutOfStep: one has, with the server's words where it takes its leave.
+            Dropped: the server has closed the connection.
         """
-        if self._buffer:
-            return True
-        # Not a select(): a readable TLS socket may hold no more than a session ticket.
-        with suppress(OSError):
-            self._socket.settimeout(0)
-            self._buffer += self._socket.recv(MAX_LINE)
-        return bool(self._buffer)
+        if self.broken:
+            raise Dropped("the connection is closed")
+        try:
+            if not self.owed and not self._unread():
+                return
+        except (WireError, OSError) as error:
+            raise self._fault(error) from error
+        self.broken = True
+        said = self._last_words()
+        words = f"the server said something that nothing had been asked for: {said or 'no reply'}"
+        raise OutOfStep(words, said)
+
+    @property
+    def surplus(self) -> tuple[int, ...]:
+        """Codes of the replies received beyond those owed, but for a leave-taking."""
+        codes = [int(code) for code in _LAST_LINE.findall(self._buffer)]
+        codes = [code for code in codes if code != 421]
+        return tuple(codes[: max(0, len(codes) - self.owed)])
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
         """Turn the connection into TLS for ``host``.
@@ -147,16 +177,11 @@ class Wire:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the socket back; what was received and not read is forgotten."""
         self.broken = True
+        self._buffer.clear()
         with suppress(OSError):
             self._socket.close()
-
-    def _send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            self._socket.settimeout(self.deadline.remaining())
-            view = view[self._socket.send(view[:_CHUNK]) :]
 
     def _read_line(self) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -169,8 +194,20 @@ class Wire:
         del self._buffer[: end + 1]
         return line
 
+    def _unread(self) -> bool:
+        if self._buffer:
+            return True
+        # Not a select(): a readable TLS socket may hold no more than a session ticket.
+        with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self._socket.settimeout(0)
+            self._fill_now()
+        return bool(self._buffer)
+
     def _fill(self) -> None:
         self._socket.settimeout(self.deadline.remaining())
+        self._fill_now()
+
+    def _fill_now(self) -> None:
         received = self._socket.recv(MAX_LINE)
         if not received:
             raise Dropped("the server closed the connection")
@@ -178,8 +215,8 @@ class Wire:
 
     def _last_words(self) -> Reply | None:
         self.deadline = Deadline(_LAST_WORDS_SECONDS)
-        with suppress(WireError):
-            return self.read_reply()
+        with suppress(WireError, OSError):
+            return read_reply(self._read_line, self._scrub)
         return None
 
     def _fault(self, error: WireError | OSError) -> WireError:
@@ -192,10 +229,3 @@ class Wire:
         if isinstance(error, ssl.SSLEOFError):
             return Dropped("the server closed the connection")
         return Dropped(f"the connection was lost ({error.strerror or error})")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address is this machine itself, so that nothing leaves it."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return bool((mapped or parsed).is_loopback)

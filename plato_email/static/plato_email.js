@@ -3,11 +3,31 @@
 (() => {
   "use strict";
 
+  // Looks at a test in a row that may get no answer before the page stops asking.
+  const PATIENCE = 10;
+
   const asker = (event) => event.detail?.ctx?.sourceElement;
+  const all = (selector) => document.querySelectorAll(selector);
 
   const tellUnanswered = (event, unanswered) => {
     const selector = asker(event)?.dataset.peUnanswered;
     if (selector) document.querySelector(selector).hidden = !unanswered;
+  };
+
+  // The page that watches a test gives up: the server is gone, or no longer lets it look.
+  const stopWatching = (event) => {
+    tellUnanswered(event, true);
+    asker(event).remove();
+    all("#pe-test-buttons button").forEach((button) => {
+      button.removeAttribute("aria-disabled");
+      button.removeAttribute("data-pe-busy");
+    });
+  };
+  const missed = (event) => {
+    const trial = asker(event);
+    if (!trial?.matches("#pe-trial")) return;
+    trial.peMissed = (trial.peMissed ?? 0) + 1;
+    if (trial.peMissed >= PATIENCE) stopWatching(event);
   };
 
   // A tab that nobody looks at asks nothing. Its numbers are asked for as soon as it is looked at
@@ -21,23 +41,72 @@
   document.addEventListener("htmx:before:swap", (event) => {
     const { response } = event.detail.ctx;
     if (!asker(event)?.closest(".plato-email")) return;
-    if (!response || response.headers.has("X-Plato-Email")) return;
+    if (!response || response.headers.has("X-Plato-Email")) {
+      if (response?.status < 400) asker(event).peMissed = 0;
+      return;
+    }
     event.preventDefault();
-    tellUnanswered(event, true);
+    if (!asker(event).matches("#pe-trial")) tellUnanswered(event, true);
+    else if (!response || response.status < 500) stopWatching(event);
   });
-  document.addEventListener("htmx:error", (event) => tellUnanswered(event, true));
-  document.addEventListener("htmx:config:request", (event) => tellUnanswered(event, false));
+  document.addEventListener("htmx:error", (event) => {
+    missed(event);
+    if (!asker(event)?.matches("#pe-trial")) tellUnanswered(event, true);
+  });
+  document.addEventListener("htmx:response:error", missed);
+  document.addEventListener("htmx:config:request", (event) => {
+    if (!asker(event)?.matches("#pe-trial")) tellUnanswered(event, false);
+  });
 
-  // A button that was disabled while its request ran has lost the focus: give it back, unless the
-  // reader has gone on to something else, and bring the answer into view.
+  // A button that was replaced by its own answer has lost the focus: the answer gets it, unless
+  // the reader has gone on to something else. And the answer is brought into view.
   document.addEventListener("htmx:finally:request", (event) => {
-    const button = asker(event);
-    if (!button?.matches("button")) return;
+    const { request, target } = event.detail.ctx ?? {};
+    if (!asker(event)?.matches("button, #pe-test-result") || request.method !== "POST") return;
     setTimeout(() => {
-      if (document.activeElement === document.body) button.focus({ preventScroll: true });
-      document.querySelector(button.getAttribute("hx-target")).scrollIntoView({ block: "nearest" });
+      const answer = document.querySelector("#pe-trial");
+      if (document.activeElement === document.body) answer?.focus({ preventScroll: true });
+      target?.scrollIntoView({ block: "nearest" });
     });
   });
+
+  // A button that fills fields in, as filling.py does where no script runs. Here the page stays,
+  // and with it a typed password. With data-pe-fill that is all; without, the form is sent as well.
+  const OFF = ["", "0", "off", "false"];
+  const fillIn = (form, name, value) => {
+    const field = form.querySelector(`#pe-${CSS.escape(name)}`);
+    if (!field || field.readOnly || field.disabled) return;
+    if (field.type === "checkbox") field.checked = !OFF.includes(value);
+    else field.value = value;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".plato-email button[name=use]");
+    if (!button?.form) return;
+    for (const [name, value] of new URLSearchParams(button.value)) fillIn(button.form, name, value);
+    const { peFill, peDone } = button.dataset;
+    if (!peFill) return;
+    event.preventDefault();
+    document.querySelector(peFill).textContent = peDone;
+    const login = button.form.querySelector("#pe-requires_login").checked;
+    button.form.querySelector(login ? "#pe-password" : "#pe-host").focus();
+  });
+
+  // The words next to a field say that it is wrong; so does the field itself.
+  document.addEventListener("htmx:after:swap", () => {
+    for (const problem of all(".plato-email .pe-problem[id]")) {
+      const field = document.getElementById(problem.id.replace(/-problem$/, ""));
+      if (problem.textContent) field?.setAttribute("aria-invalid", "true");
+      else field?.removeAttribute("aria-invalid");
+    }
+  });
+
+  // A button that says that it is disabled does nothing, and keeps the focus.
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(".plato-email button[aria-disabled=true]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
 
   // Enter in a field that belongs to another button presses that one, not the form's first.
   document.addEventListener("keydown", (event) => {
@@ -46,4 +115,63 @@
     event.preventDefault();
     document.querySelector(button).click();
   });
+
+  // Copy: the browser's clipboard needs a secure page; the older way works on any.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-pe-copy]");
+    if (!button) return;
+    const area = document.querySelector(button.dataset.peCopy);
+    area.select();
+    if (navigator.clipboard) navigator.clipboard.writeText(area.value);
+    else document.execCommand("copy");
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 4000);
+  });
+
+  // Ticking messages: this page at once, a range with Shift, and how many are ticked. While any is,
+  // the list does not refresh, so that nothing moves under the reader's hand.
+  const ticks = (form) => [...form.querySelectorAll("input[name=ids]")];
+  let lastTicked = null;
+  const showTicked = () => {
+    for (const form of document.querySelectorAll("[data-pe-steer]")) {
+      const each = ticks(form);
+      const count = each.filter((tick) => tick.checked).length;
+      const everything = form.elements.scope.checked;
+      const whole = form.querySelector("[data-pe-all]");
+      form.querySelector("[data-pe-script]").hidden = false;
+      whole.checked = each.length > 0 && count === each.length;
+      whole.indeterminate = count > 0 && count < each.length;
+      const said = everything ? "all that match" : count ? `${count} selected` : "";
+      const told = form.querySelector("[data-pe-selected]");
+      if (told.textContent !== said) told.textContent = said;
+      for (const button of form.querySelectorAll(".pe-tools button")) {
+        button.disabled = !everything && !count;
+      }
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const tick = event.target;
+    const form = tick.closest?.("[data-pe-steer]");
+    if (!form) return;
+    if (tick.matches("[data-pe-all]")) {
+      for (const each of ticks(form)) each.checked = tick.checked;
+    } else if (tick.matches("input[name=ids]")) {
+      const each = ticks(form);
+      const [from, to] = [each.indexOf(lastTicked), each.indexOf(tick)].sort((a, b) => a - b);
+      if (event.shiftKey && from >= 0) {
+        for (const between of each.slice(from, to + 1)) between.checked = tick.checked;
+      }
+      lastTicked = tick;
+    }
+    showTicked();
+  });
+  document.addEventListener("htmx:before:request", (event) => {
+    const list = asker(event);
+    if (list?.id === "pe-list" && list.querySelector("[data-pe-steer] :checked")) {
+      event.preventDefault();
+    }
+  });
+  document.addEventListener("htmx:after:swap", showTicked);
+  addEventListener("pageshow", showTicked);
+  showTicked();
 })();

@@ -8,8 +8,22 @@ from flask import Blueprint
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..database import in_haste
 from ..errors import KeyRingError
-from . import health, messages, queue, settings, test_messages, trouble
+from . import (
+    audit,
+    bodies,
+    health,
+    mending,
+    message,
+    messages,
+    queue,
+    sender_domain,
+    settings,
+    steering,
+    test_messages,
+    trouble,
+)
 from .banner import banner_for_host
 from .gate import Gate
 from .security import harden
@@ -37,10 +51,28 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/", "index", settings.index, "view"),
     Route("GET", "/settings", "settings", settings.show, "view"),
     Route("POST", "/settings", "save_settings", settings.save, "edit_settings"),
+    Route("POST", "/settings/filled", "fill_settings", settings.fill, "edit_settings"),
+    Route("GET", "/provider", "provider", sender_domain.show_provider, "edit_settings"),
+    Route("GET", "/sender-domain", "sender_domain", sender_domain.show, "send_test"),
     Route("POST", "/test-messages", "test_messages", test_messages.create, "send_test"),
+    Route("GET", "/test-messages/<token>", "test_message", test_messages.show, "send_test"),
     Route("GET", "/queue", "queue", queue.show, "view"),
     Route("GET", "/messages", "messages", messages.index, "view"),
-    Route("GET", "/messages/<int:id>", "message", messages.show, "view"),
+    Route("POST", "/messages", "steer", steering.steer, "manage_queue"),
+    Route("GET", "/messages/<int:id>", "message", message.show, "view"),
+    Route("POST", "/messages/<int:id>/recipient", "readdress", mending.readdress, "manage_queue"),
+    Route("POST", "/messages/<int:id>/copies", "resend", mending.resend, "manage_queue"),
+    Route("GET", "/messages/<int:id>/body", "body", bodies.show, "view_body"),
+    Route("GET", "/messages/<int:id>/body.html", "body_html", bodies.html, "view_body"),
+    Route("GET", "/messages/<int:id>/message.eml", "source", bodies.source, "view_body"),
+    Route(
+        "GET",
+        "/messages/<int:id>/attachments/<int:number>",
+        "attachment",
+        bodies.attachment,
+        "view_body",
+    ),
+    Route("GET", "/audit", "audit", audit.index, "edit_settings"),
     Route("GET", "/health", "health", health.show, "view"),
 )
 
@@ -57,12 +89,17 @@ def make_blueprint(site: Site) -> Blueprint:
     )
     for route in ROUTES:
         blueprint.add_url_rule(
-            route.rule, route.endpoint, route.view, methods=[route.method], strict_slashes=False
+            route.rule,
+            route.endpoint,
+            in_haste()(route.view),
+            methods=[route.method],
+            strict_slashes=False,
         )
     actions = {f"{blueprint.name}.{route.endpoint}": route.action for route in ROUTES}
     gate = Gate(site, actions)
     blueprint.before_request(gate.refusal)
     blueprint.register_error_handler(CSRFError, gate.refused_by_host)
+    blueprint.register_error_handler(bodies.Closed, bodies.closed)
     blueprint.register_error_handler(SQLAlchemyError, trouble.database_refused)
     blueprint.register_error_handler(KeyRingError, trouble.keys_unusable)
     blueprint.after_request(harden)

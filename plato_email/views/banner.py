@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import render_template, url_for
 from markupsafe import Markup
 
+from ..database import in_haste
 from ..status import Condition
 from .security import ask
 from .sites import current_site
@@ -22,6 +23,7 @@ TONES = {
     Condition.UNVERIFIED: "info",
     Condition.NOT_CONFIGURED: "warn",
     Condition.POLLING_OFF: "warn",
+    Condition.HELD: "warn",
     Condition.FAILING: "bad",
     Condition.POLLER_SILENT: "bad",
     Condition.UNREADABLE_SECRET: "bad",
@@ -33,6 +35,7 @@ def tone(status: Status) -> str:
     return TONES[status.state]
 
 
+@in_haste()
 def banner_for_host() -> Markup:
     """Return the banner for a page of the host; nothing for who may not see the pages.
 

@@ -6,12 +6,14 @@ who may not see the page.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from flask import g, request
 from werkzeug.wrappers import Response
 
 from . import pages, settings
+from .actor import actor
 from .security import SAFE_METHODS, STATIC_ENDPOINT, ask, is_foreign, is_forged
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from ..site import Site
+
+logger = logging.getLogger("plato_email")
 
 
 class Gate:
@@ -39,16 +43,26 @@ class Gate:
             g.plato_email_host_answers = True
             return answer
         if not answer:
+            log_refusal(action)
             return denied()
         if request.method in SAFE_METHODS:
             return None
         if is_foreign():
+            log_refusal("a request from another site")
             return denied()
         return settings.expired() if is_forged() else None
 
     def refused_by_host(self, _error: Exception) -> ResponseReturnValue:
         """Answer where the host's own CSRFProtect refused first: our checks, then our form."""
         return self.refusal() or settings.expired()
+
+
+def log_refusal(why: str | None) -> None:
+    """Leave a trace, in the log alone: a row for each would let anybody fill the database."""
+    logger.warning(
+        "refused: %s %.200r by %r from %s (%s)",
+        *(request.method, request.path, actor(), request.remote_addr, why),
+    )
 
 
 def denied() -> ResponseReturnValue:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flask import Response, make_response, render_template, request, session
 from flask_wtf.csrf import generate_csrf
 
+from ..durations import span
+from ..filling import carried
 from . import words
 from .assets import HTMX, asset
 from .banner import tone
 from .security import ask, csrf_field
 from .sites import current_site
 
+if TYPE_CHECKING:
+    from ..settings import Settings
+
 REFRESH = 10
 """Seconds between two looks at the queue while a page is open and visible."""
+WATCH = 5
+"""The same where the queue is what the page is about."""
 _NOTICE = "_plato_email_notice"
 UNSAID: Mapping[str, object] = {
-    **dict.fromkeys(("conflict", "report", "stages", "recipient", "section"), None),
-    **dict.fromkeys(("is_test", "is_expired", "is_unsaved"), False),
-    "notice": "",
+    **dict.fromkeys(("conflict", "trial", "stages", "too_many", "section"), None),
+    **dict.fromkeys(("filled", "offer", "presets", "report"), None),
+    **dict.fromkeys(("told", "ids", "run", "asks", "message", "mending"), None),
+    **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten"), False),
+    **dict.fromkeys(("notice", "aloud", "headline", "problem", "so_far"), ""),
 }
 """What a view leaves out; a host's context processor must not fill it in."""
 
@@ -55,16 +65,30 @@ class Words:
 
     htmx = HTMX
     refresh = REFRESH
+    watch = WATCH
 
     stamp = staticmethod(words.stamp)
     clock = staticmethod(words.clock)
-    iso = staticmethod(words.iso)
-    span = staticmethod(words.span)
+    iso = staticmethod(stamp)
+    span = staticmethod(span)
+    days = staticmethod(words.days)
+    precisely = staticmethod(words.precisely)
+    speed = staticmethod(words.speed)
+    number = staticmethod(words.number)
+    hour = staticmethod(words.hour)
+    ago = staticmethod(words.ago)
+    ahead = staticmethod(words.ahead)
     size = staticmethod(words.size)
     tries = staticmethod(words.tries)
     tone = staticmethod(tone)
     asset = staticmethod(asset)
     csrf_field = staticmethod(csrf_field)
+    carried = staticmethod(carried)
+
+    @staticmethod
+    def settings() -> Settings:
+        """The settings in force, for the strip that names the mode."""
+        return current_site().load_settings().settings
 
     @staticmethod
     def may(action: str) -> bool:

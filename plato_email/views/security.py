@@ -36,6 +36,20 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+FRAMING = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
+"""The policy of a page that shows a mail in a frame."""
+MAIL_POLICY = "; ".join(
+    (
+        "sandbox",
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'self'",
+    )
+)
+"""The policy of a mail's own HTML: it may look like something, and do nothing."""
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -121,8 +135,11 @@ def harden(response: FlaskResponse) -> FlaskResponse:
         if response.status_code == 200 and is_current(filename, request.args.get("v")):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
-    response.headers.update(HEADERS)
-    if response.status_code >= 500:
+    has_own_policy = "Content-Security-Policy" in response.headers
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Cache-Control"] = HEADERS["Cache-Control"]
+    if response.status_code >= 500 or has_own_policy:
         del response.headers["X-Plato-Email"]
     response.vary.add("HX-Request")
     return response

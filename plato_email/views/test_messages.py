@@ -1,100 +1,133 @@
-"""The test mail: sent with what is typed, saved or not, and what came of it."""
+"""The test: made with what is typed, saved or not, and told stage by stage."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import request
 
-from ..errors import MessageError, SettingsError, Stage
+from ..errors import MessageError, SettingsError, TooManyTests
 from ..forms import SettingsForm
 from ..message import parse_address
+from ..settings import Cleaned
+from ..smtp import Security
+from ..trial import Asked, Kind
+from .actor import actor
+from .audit import note
 from .pages import is_fragment, render
+from .security import ask
 from .settings import judge, page
 from .sites import current_site
+from .stages import headline, stage_lines, waited_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flask import Response
     from flask.typing import ResponseReturnValue
 
-    from ..settings import Settings
-    from ..smtp import Step
+    from ..settings import Settings, StoredSettings
+    from ..trial import Trial
 
-LABELS = {
-    Stage.RESOLVE: "Name lookup",
-    Stage.CONNECT: "Connection",
-    Stage.GREETING: "Greeting",
-    Stage.EHLO: "Introduction",
-    Stage.TLS: "Encryption",
-    Stage.LOGIN: "Login",
-    Stage.SENDER: "Sender",
-    Stage.RECIPIENT: "Recipient",
-    Stage.DATA: "Message",
-    Stage.ACCEPTED: "Acceptance",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class StageLine:
-    """One stage of a test as the page shows it."""
-
-    stage: str
-    label: str
-    verdict: str
-    """ok, failed or skipped."""
-    detail: str
-    milliseconds: float | None = None
+SLOW = 3.0
+"""Seconds after which a screen reader is told what is being waited for."""
 
 
 def create() -> ResponseReturnValue:
-    """Send a test mail with the values of the form; nothing is stored but the outcome."""
+    """Begin a test with the values of the form; nothing is stored but what comes of it.
+
+    A script is answered at once and asks `show` how it goes; a plain form waits for the end.
+    """
     stored = current_site().load_settings()
-    form = SettingsForm.typed(request.form, stored)
-    cleaned = judge(form, stored)
+    form, cleaned = _asked_form(stored)
     recipient, missing = _recipient(str(form.values["recipient"]))
     problems = {**_untestable(cleaned.settings), **missing, **cleaned.problems}
     form = form.saying(problems, cleaned.notes)
     if problems:
-        return _answer(form, 422, is_test=True)
+        return _refused(form)
+    kind = Kind.CHECK if request.args.get("kind") == Kind.CHECK else Kind.SEND
+    asked = Asked(cleaned.settings, recipient, kind, request.host, actor())
     try:
-        report = current_site().test(cleaned.settings, recipient, origin=request.host)
+        return _begun(form, asked)
+    except TooManyTests as error:
+        return _too_many(form, error)
     except SettingsError as error:
-        return _answer(form.saying(error.problems), 422, is_test=True)
+        return _refused(form.saying(error.problems))
     except MessageError as error:
         field = "default_sender" if error.field == "sender" else "recipient"
-        return _answer(form.saying({field: error.problem}), 422, is_test=True)
-    return _answer(
-        form,
-        report=report,
-        recipient=recipient,
-        stages=stage_lines(report.steps),
-        is_unsaved=cleaned.settings != stored.settings,
-    )
+        return _refused(form.saying({field: error.problem}))
 
 
-def stage_lines(steps: Sequence[Step]) -> list[StageLine]:
-    """Return one line a stage in the order of a session; what was not taken is skipped."""
-    taken: dict[str, StageLine] = {}
-    for step in steps:
-        verdict = "ok" if step.ok else "failed"
-        before = taken.get(step.stage)
-        spent = step.milliseconds + ((before and before.milliseconds) or 0)
-        taken[step.stage] = StageLine(step.stage, LABELS[step.stage], verdict, step.detail, spent)
-    failed = [line.stage for line in taken.values() if line.verdict == "failed"]
-    lines = []
-    for each in Stage:
-        reached = not failed or list(Stage).index(each) < list(Stage).index(Stage(failed[0]))
-        skipped = StageLine(each, LABELS[each], "skipped", "not used" if reached else "not reached")
-        lines.append(taken.get(each, skipped))
-    return lines
+def show(token: str) -> ResponseReturnValue:
+    """How far a test is; only the page that asked for it knows its token."""
+    trial = current_site().trials.find(token)
+    form = SettingsForm.of(current_site().load_settings())
+    if trial is None:
+        return _answer(form, 404, is_forgotten=True, aloud="This test is not known any more")
+    # What was typed is not stored; of it, only what opens and closes parts of the page is known.
+    values = {**form.values, "use_tls": trial.security is not Security.NONE}
+    return _told(replace(form, values=values, requires_login=trial.login), trial)
 
 
-def _answer(form: SettingsForm, code: int = 200, **context: object) -> Response:
+def _asked_form(stored: StoredSettings) -> tuple[SettingsForm, Cleaned]:
+    """The form that is to be tested: the saved settings for who may not change them."""
+    typed = SettingsForm.typed(request.form, stored)
+    if ask(current_site(), "edit_settings") is True:
+        return typed, judge(typed, stored)
+    opened = SettingsForm.of(stored)
+    values = {**opened.values, "recipient": typed.values["recipient"]}
+    lost = {name: f"The stored {name} cannot be read." for name in stored.unreadable}
+    return replace(opened, values=values), Cleaned(stored.settings, lost, {}, keep_password=True)
+
+
+def _begun(form: SettingsForm, asked: Asked) -> Response:
+    trials = current_site().trials
+    if is_fragment() and not current_site().in_memory:
+        trial = trials.start(asked)
+        _note(asked)
+        return _told(form, trial, is_begun=True)
+    trial = trials.run(asked)
+    _note(asked)
+    return _told(form, trial)
+
+
+def _note(asked: Asked) -> None:
+    settings = asked.settings
+    server = f"{settings.host}:{settings.port}"
+    action = "test.checked" if asked.kind is Kind.CHECK else "test.sent"
+    note(action, recipient=asked.recipient, server=server)
+
+
+def _told(form: SettingsForm, trial: Trial, **context: object) -> Response:
+    """The trial, with its fault next to the field that it is put down to."""
+    found = trial.diagnosis
+    if trial.over and not trial.good and found is not None and found.field in form.values:
+        form = form.saying({found.field: found.title})
+    said = {"trial": trial, "stages": stage_lines(trial), "headline": headline(trial)}
+    return _answer(form, 200, aloud=_aloud(trial), **said, **context)
+
+
+def _aloud(trial: Trial) -> str:
+    """What a screen reader says: little while it runs, and the outcome."""
+    if trial.over:
+        return headline(trial)
+    waited = (current_site().clock.now() - trial.started_at).total_seconds()
+    stage = waited_for(trial)
+    return f"Waiting: {stage}" if waited > SLOW and stage else "Testing"
+
+
+def _refused(form: SettingsForm) -> Response:
+    return _answer(form, 422, is_test=True, aloud="Nothing was tested: a field needs a change")
+
+
+def _too_many(form: SettingsForm, error: TooManyTests) -> Response:
+    answer = _answer(form, 429, too_many=error, aloud="Nothing was tested: too many tests")
+    answer.headers["Retry-After"] = str(max(1, round(error.seconds)))
+    return answer
+
+
+def _answer(form: SettingsForm, code: int, **context: object) -> Response:
     if not is_fragment():
-        return page(form, code, **context)
+        return page(form, code, **{"is_test": True, **context})
     status = current_site().status()
     return render("_test_answer.html", code, form=form, status=status, **context)
 

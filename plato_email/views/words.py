@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from ..durations import count as _count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,18 +22,55 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S} UTC"
 
 
-def iso(at: datetime) -> str:
-    """A time for the ``datetime`` attribute."""
-    return f"{at.isoformat(timespec='seconds')}Z"
+def precisely(seconds: float) -> str:
+    """A short wait, to the second: ``11 s``, ``4 min 10 s``."""
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def span(seconds: float) -> str:
-    """A duration in its largest unit: ``40 seconds``, ``3 hours``, ``12 days``."""
-    whole = max(0, round(seconds))
-    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if whole >= size:
-            return _count(whole // size, unit)
-    return _count(whole, "second")
+def speed(per_second: float) -> str:
+    """How fast mail leaves, in the unit that gives a number people can picture."""
+    if per_second >= 1:
+        return f"{per_second:,.0f} a second"
+    if per_second * 60 >= 1:
+        return f"{per_second * 60:.0f} a minute"
+    return f"{per_second * 3600:.0f} an hour"
+
+
+def number(count: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{count:,}"
+
+
+def hour(start: datetime) -> str:
+    """An hour of the clock: ``14:00 to 15:00``."""
+    return f"{start:%H:%M} to {start + timedelta(hours=1):%H:%M}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago a time is, or how far ahead: ``4 min ago``, ``in 2 days``."""
+    seconds = (now - at).total_seconds()
+    if abs(seconds) < 5:
+        return "just now"
+    return f"{_short(seconds)} ago" if seconds > 0 else f"in {_short(-seconds)}"
+
+
+def ahead(at: datetime, now: datetime) -> str:
+    """When something is to come; ``at once`` where its time has come."""
+    return "at once" if at <= now else ago(at, now)
+
+
+def _short(seconds: float) -> str:
+    whole = round(seconds)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= 2 * size or (unit != "d" and whole >= size):
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def days(count: int) -> str:
+    """A number of days."""
+    return _count(count, "day")
 
 
 def size(count: int) -> str:
@@ -40,7 +81,3 @@ def size(count: int) -> str:
 def tries(count: int) -> str:
     """A number of attempts."""
     return f"{count} {'try' if count == 1 else 'tries'}"
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"

@@ -114,6 +114,7 @@ KINDS = (
     Kind("gunicorn", (*GUNICORN, "-w", "2"), 2),
     Kind("gunicorn gthread", (*GUNICORN, "-w", "2", "-k", "gthread", "--threads", "4"), 2),
     Kind("gunicorn --preload", (*GUNICORN, "-w", "2", "--preload"), 2),
+    Kind("gunicorn gevent", (*GUNICORN, "-w", "2", "-k", "gevent"), 2),
     Kind("python -m gunicorn", ("python", "-m", *GUNICORN, "-w", "1"), 1),
     Kind("uwsgi", (*UWSGI, "-p", "2", "--enable-threads"), 2),
     Kind("uwsgi --lazy-apps", (*UWSGI, "-p", "2", "--lazy-apps", "--enable-threads"), 2),
@@ -164,7 +165,8 @@ def until_caught(catcher: Catcher, host: Host) -> None:
 
 class TestGunicorn:
     def test_recycled_worker(self, sending: Host, catcher: SlowCatcher) -> None:
-        """With --max-requests the next worker sends on; the last one has signed off."""
+        """With --max-requests, in the middle of slow mails, the next worker sends on; each once."""
+        catcher.pause = 0.1
         command = (program("gunicorn"), *GUNICORN[1:], "-w", "1", "--max-requests", "3")
         with served(sending, *command) as server:
             answers = [server.post("/mails") for _ in range(8)]

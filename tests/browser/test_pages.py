@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.axe import accessibility_faults
+
 if TYPE_CHECKING:
     from tests.browser.conftest import OpenPage
     from tests.support.demo_site import DemoSite
@@ -17,6 +19,8 @@ PAGES = {
     "board": "/",
     "admin": "/admin/",
     "settings": "/admin/email/settings",
+    "overview": "/admin/email/queue",
+    "log": "/admin/email/audit",
     "messages": "/admin/email/messages",
     "message": "/admin/email/messages/1",
     "mailbox": "/mailbox/",
@@ -31,7 +35,7 @@ PHONE = {"width": 390, "height": 844}
 def test_page_looks_and_behaves(
     site: DemoSite, open_page: OpenPage, name: str, scheme: Literal["light", "dark"]
 ) -> None:
-    """The page opens without a violation of its policy and without an error in the console."""
+    """The page opens, keeps its policy, logs no error, and axe-core finds nothing."""
     watched = open_page(site, color_scheme=scheme, viewport=DESK)
     answer = watched.page.goto(PAGES[name])
     watched.page.wait_for_load_state("networkidle")
@@ -39,6 +43,7 @@ def test_page_looks_and_behaves(
     assert answer.status == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     watched.keep_picture(f"{name}-{scheme}")
+    assert accessibility_faults(watched.page) == []
 
 
 @pytest.mark.parametrize("name", PAGES)

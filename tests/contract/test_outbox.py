@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from plato_email import Message
 from plato_email.errors import DeliveryError, MessageError, RecipientRefusal, Stage, Verdict
 from plato_email.outbox import Claimed, Nothing, Result, Slice
 from plato_email.tables import State
+from tests.support.queue_facts import rows
 from tests.support.sites import Host
 
 
@@ -102,6 +104,21 @@ class TestEnqueue:
         assert data is not None
         assert b"reset" not in data
 
+    def test_a_schema_of_ones_own_is_kept(self, host: Host) -> None:
+        """A site with a schema for each of its customers queues into the one of the session."""
+        schema = {"sqlite": "main", "postgresql": "public"}.get(host.site.database.engine.name)
+        with host.app.app_context():
+            name = schema or host.db.session.scalar(text("SELECT DATABASE()"))
+            host.db.session.rollback()
+            options = {"schema_translate_map": {None: name}}
+            host.db.session.connection(execution_options=options)
+            queued = host.plato.send(
+                subject="x", recipients="a@example.com", sender="b@example.com", body="x"
+            )
+            host.db.session.commit()
+        assert host.states() == {queued.id: "queued"}
+        assert host.site.outbox.contents(held(host).messages).keys() == {queued.id}
+
     def test_send_at_and_expires_at(self, host: Host) -> None:
         """A message for later is not due now; one that is too late is never sent."""
         now = host.site.clock.now()
@@ -180,7 +197,8 @@ class TestClaim:
         held(host)
         age_leases(host)
         (message,) = held(host).messages
-        assert (message.attempts, message.unknowns) == (0, 0)
+        assert message.attempts == 0
+        assert [row.unknowns for row in rows(host).values()] == [0]
 
     def test_lapsed_sending_is_unknown(self, host: Host) -> None:
         """A sender that died while sending leaves the message in doubt, to be tried later."""
@@ -234,6 +252,38 @@ class TestClaim:
         host.site.outbox.advance(first, done=[result(first.messages[0], State.FAILED)])
         assert host.states() == {number: "claimed"}
 
+    def test_what_was_committed_unheard_is_not_done_twice(self, host: Host) -> None:
+        """An answer to the commit that was lost: the same again changes nothing, and says so."""
+        numbers = [host.send() for _ in range(3)]
+        slice_ = held(host)
+        sent, later, following = slice_.messages
+        host.site.outbox.advance(slice_, begin=[sent, later])
+        done = [result(sent), result(later, State.QUEUED, retry_in=60.0)]
+        first, again = (
+            host.site.outbox.advance(slice_, done=done, begin=[following]) for _ in range(2)
+        )
+        assert first == again == (frozenset({following.id}), frozenset())
+        assert [len(host.site.outbox.attempts(number)) for number in numbers] == [1, 1, 0]
+        rows = [host.site.outbox.message(number) for number in numbers]
+        assert [(row.state, row.attempts) for row in rows if row] == [
+            ("sent", 1),
+            ("queued", 1),
+            ("sending", 1),
+        ]
+
+    def test_of_two_results_the_one_still_ours_is_stored(self, host: Host) -> None:
+        """What another sender has taken over costs the results beside it nothing."""
+        numbers = [host.send(), host.send()]
+        first = held(host)
+        taken, ours = first.messages
+        host.site.outbox.advance(first, begin=[ours])
+        host.site.outbox.release(first, [taken])
+        second = held(host)
+        told = host.site.outbox.advance(first, done=[result(taken), result(ours)])
+        assert told == (frozenset(), frozenset({taken.id}))
+        assert host.states() == dict(zip(numbers, ["claimed", "sent"], strict=True))
+        assert host.site.outbox.contents(second.messages).keys() == {taken.id}
+
     def test_ids_are_never_reused(self, host: Host) -> None:
         """A purged message's id is not given to a new one."""
         first = host.send()
@@ -260,7 +310,20 @@ class TestRecord:
         assert host.states() == {message.id: "sent"}
         assert host.site.outbox.content_count() == 0
         (attempt,) = host.site.outbox.attempts(message.id)
+        assert (attempt.at.year, attempt.milliseconds, attempt.stage) == (2026, 5, "accepted")
+        assert attempt.process
         assert (attempt.outcome, attempt.code, attempt.reply) == ("sent", 250, "Ok")
+
+    def test_tries_are_told_in_their_order(self, host: Host) -> None:
+        """Two tries that were put off, and then the one that ended well, each with its answer."""
+        host.send()
+        for state in (State.QUEUED, State.QUEUED, State.SENT):
+            slice_ = held(host)
+            host.site.outbox.advance(slice_, begin=slice_.messages)
+            outcome = result(slice_.messages[0], state)
+            host.site.outbox.advance(slice_, done=[replace(outcome, outcome=state.value)])
+        tries = host.site.outbox.attempts(slice_.messages[0].id)
+        assert [each.outcome for each in tries] == ["queued", "queued", "sent"]
 
     def test_uncharged_try_costs_no_attempt(self, host: Host) -> None:
         """A server's fault leaves the attempts as they were."""
@@ -331,6 +394,18 @@ class TestGate:
         gate = host.site.outbox.gate()
         assert gate is not None
         assert gate.failures == 1
+
+    def test_a_probe_with_old_settings_holds_nobody(self, host: Host) -> None:
+        """A failure with settings that were replaced meanwhile closes nothing."""
+        host.configure(25)
+        version = host.site.load_settings().version
+        host.configure(2525)
+        claim(host)
+        outbox = host.site.outbox
+        outbox.close_gate(self.FAULT, 15.0, 900.0, probe=True, settings_version=version)
+        assert outbox.gate() is None
+        outbox.close_gate(self.FAULT, 15.0, 900.0, probe=True, settings_version=version + 1)
+        assert outbox.gate() is not None
 
     def test_one_probe_then_all(self, host: Host) -> None:
         """After the pause one message goes as a probe; the others wait for its outcome."""

@@ -20,13 +20,17 @@ from plato_email.cli import email_commands
 from plato_email.config import OPTIONS
 from plato_email.delivery import PAUSES, SLICE, backoff
 from plato_email.delivery.crew import MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
-from plato_email.delivery.judge import FIRST_RETRY, KEY_RETRY
+from plato_email.delivery.judge import FIRST_KEY_RETRY, FIRST_RETRY, LONGEST_KEY_RETRY
 from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS
 from plato_email.encryption import KeyRing
 from plato_email.errors import Stage, Verdict
 from plato_email.lifecycle import GRACE
 from plato_email.outbox import LEASE
 from plato_email.outbox.claiming import TAKES_KEPT, UNKNOWN_RETRY
+from plato_email.sender_domain.dkim import WEAKEST_BITS
+from plato_email.sender_domain.inspector import MOST_A_MINUTE, REMEMBERED, REMEMBERED_FAILING
+from plato_email.sender_domain.lookup import SECONDS
+from plato_email.sender_domain.spf import MOST_LOOKUPS
 from plato_email.status import Condition
 from plato_email.testing import capture_messages, deliver_due
 from plato_email.views import ROUTES
@@ -122,9 +126,7 @@ def test_the_api_page_names_everything_public() -> None:
 def test_the_actions_are_those_that_are_asked_for() -> None:
     """The README's table says of each action whether a page asks for it."""
     rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", read("README.md"), re.MULTILINE)
-    asked = {action.strip("`") for action, what in rows if not what.startswith("nothing yet")}
-    assert {route.action for route in ROUTES} <= asked
-    assert not {"view_body", "manage_queue"} & {route.action for route in ROUTES}
+    assert {route.action for route in ROUTES} <= {action.strip("`") for action, _ in rows}
 
 
 def test_the_errors_are_a_tree() -> None:
@@ -157,9 +159,9 @@ def test_waits_are_those_of_the_code() -> None:
     assert LEASE == 60
     assert "lease of 60 seconds" in text
     assert FIRST_RETRY == UNKNOWN_RETRY == 60
-    assert KEY_RETRY == 900
+    assert (FIRST_KEY_RETRY, LONGEST_KEY_RETRY) == (900, 3600)
     assert "puts it back for a minute" in text
-    assert "tried again after 15 minutes, no attempt charged" in text
+    assert "looked at again after 15 minutes, later every hour, no attempt charged" in text
     assert TAKES_KEPT == 3600
     assert "remembered for an hour" in text
     assert SLICE_SECONDS == 5
@@ -171,11 +173,28 @@ def test_waits_are_those_of_the_code() -> None:
 def test_the_numbers_of_the_connections_are_those_of_the_code() -> None:
     """What the decision says of slices and connections is what senders do."""
     text = " ".join(read("docs/decisions/0011-connections-and-group-commit.md").split())
-    assert (SLICE, MAILS_WORTH_A_CONNECTION) == (25, 3)
-    assert "up to 25 messages for each" in text
+    assert (SLICE, MAILS_WORTH_A_CONNECTION) == (50, 3)
+    assert "up to 50 messages for each" in text
     assert "one connection for every three" in text
     assert (CONNECTION_MAILS, CONNECTION_IDLE) == (100, 60)
     assert "after 100 mails or a minute" in text
+
+
+def test_the_numbers_of_the_lookups_are_those_of_the_code() -> None:
+    """What the pages say of the look-ups in DNS is what the process keeps to."""
+    text = " ".join(read("docs/how-to/make-your-mail-arrive.md").split())
+    assert SECONDS == 4.5
+    assert "for 4.5 seconds at most" in text
+    assert "4.5 seconds at most" in " ".join(
+        read("docs/decisions/0013-judging-the-senders-domain.md").split()
+    )
+    assert (REMEMBERED, REMEMBERED_FAILING, MOST_A_MINUTE) == (300, 30, 30)
+    assert "kept for five minutes, failures for half a minute" in text
+    assert "30 domains a minute" in text
+    assert WEAKEST_BITS == 1024
+    assert "Below 1,024 receivers take none" in text
+    assert MOST_LOOKUPS == 10
+    assert "ten look-ups at most" in text
 
 
 def test_style_properties_and_states_exist() -> None:

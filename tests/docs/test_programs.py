@@ -156,6 +156,15 @@ def test_the_first_program_is_short() -> None:
     assert len(lines) <= 18
 
 
+def test_the_mounted_site_meets_its_visitors(app: Flask) -> None:
+    """An address gets one account and one mail; strangers are led to the sign-in."""
+    visitor, account = Visitor(app.test_client()), {"email": "ada@example.com", "password": "x"}
+    assert "Sign in" in visitor.post("/sign-up", account)
+    assert "has an account already" in visitor.post("/sign-up", account)
+    assert "Sign in" in visitor.get("/admin")
+    assert len(app.extensions["plato_email"].outbox.messages()) == 1
+
+
 def test_the_tests_of_the_how_to_pass(tmp_path: Path) -> None:
     """The test file that hosts are shown passes against the site that they are shown."""
     (tmp_path / "app.py").write_text(program(README, "app.py"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
+from plato_email import status
 from plato_email.delivery import TICK
 from tests.support.databases import KINDS
 from tests.support.nursery import Nursery, nursery
@@ -113,6 +115,33 @@ def test_case_09_connections_lost_while_idle(
     wait_for_states(host, sent=2)
     assert "Traceback" not in senders.log
     assert senders.end(pid) == 0
+
+
+def test_case_09_health_shows_the_gap_and_its_end(
+    host: Host, network: Proxy, senders: Nursery, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A monitor and the page are told while a sender has no database, and what it had met."""
+    monkeypatch.setattr(status, "SILENT", timedelta(seconds=3))
+    client = host.app.test_client()
+
+    def health() -> tuple[int, str, list[str]]:
+        answer = client.get("/admin/email/health")
+        found = answer.get_json()
+        errors = [each["last_error"] or "" for each in found["senders"]]
+        return answer.status_code, found["state"], errors
+
+    host.configure(sink.port, poll_interval=1)
+    senders.start(PLATO_TEST_REPORT_EVERY="0.5")
+    until(lambda: health() == (200, "unverified", [""]))
+    network.cut()
+    (waiting,) = queue(host, 1)
+    until(lambda: health() == (503, "poller-silent", []))
+    assert "No sender is running" in client.get("/admin/email/settings").text
+    until(lambda: "the mail poller failed" in senders.log)
+    network.restore()
+    sink.wait_for_all([waiting])
+    until(lambda: health()[:2] == (200, "unverified"))
+    until(lambda: "OperationalError" in "".join(health()[2]))
 
 
 def test_case_11_lost_answer_to_a_commit(host: Host, network: Proxy, senders: Nursery) -> None:

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
+from plato_email.lifecycle import GRACE
 from tests.support.databases import SQLITE
 from tests.support.nursery import Nursery
 from tests.support.pauses import Pause
-from tests.support.queue_facts import rows, wait_for_states
+from tests.support.queue_facts import count_states, rows, wait_for_states
 from tests.support.scripted_server import ScriptedServer
+from tests.support.servers import APP, program, served
 from tests.support.sink import by_message_id, queue
 from tests.support.sites import Host
 
@@ -34,6 +36,24 @@ def test_case_04_asked_to_end_in_a_slow_mail(host: Host, senders: Nursery) -> No
         copies = {i: len(each) for i, each in by_message_id(server.mails).items()}
     assert copies == dict.fromkeys(ids, 1)
     assert {(row.state, row.attempts) for row in rows(host).values()} == {("sent", 1)}
+
+
+@pytest.mark.parametrize("url", [SQLITE], indirect=True)
+def test_case_04_web_process_ends_within_its_grace(host: Host) -> None:
+    """A server that does not answer holds up the end of a web process for five seconds at most."""
+    dot = Pause("250 2.0.0 Ok")
+    with ScriptedServer({".": dot}) as server:
+        host.configure(server.port)
+        queue(host, 10)
+        command = (program("flask"), "--app", APP, "run", "--port", "0")
+        with served(host, *command, PLATO_EMAIL_CONNECTIONS="1") as web:
+            dot.wait_until_reached()
+            asked = time.monotonic()
+            assert web.end() == -signal.SIGTERM
+            assert time.monotonic() - asked < GRACE + 3
+    assert count_states(host) == {"queued": 10}
+    # The one that may have gone is known to be in doubt; the others were never begun.
+    assert sorted((r.attempts, r.unknowns) for r in rows(host).values()) == [(0, 0)] * 9 + [(1, 1)]
 
 
 @pytest.mark.parametrize("url", [SQLITE], indirect=True)

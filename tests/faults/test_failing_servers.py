@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import URL
 
 from plato_email.delivery import backoff
+from plato_email.smtp import Session
 from tests.support.catcher import Catcher
-from tests.support.databases import SQLITE, fresh_database
+from tests.support.databases import KINDS, SQLITE
 from tests.support.hours import Hours
 from tests.support.queue_facts import count_states, rows
-from tests.support.scripted_server import Conversation, Reply, Script, ScriptedServer, drop, last
+from tests.support.scripted_server import (
+    Conversation,
+    Reply,
+    Script,
+    ScriptedServer,
+    drop,
+    hang,
+    last,
+)
 from tests.support.sink import by_message_id, message_id, queue
 from tests.support.sites import Host, hosted
 
@@ -24,12 +34,9 @@ DAY = 24 * HOUR
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
+def host(url: URL, tmp_path: Path) -> Iterator[Host]:
     """A site that sends over one connection, so that the order of its mails can be told."""
-    with (
-        fresh_database(SQLITE, tmp_path) as url,
-        hosted(url, tmp_path, PLATO_EMAIL_CONNECTIONS=1) as site,
-    ):
+    with hosted(url, tmp_path, PLATO_EMAIL_CONNECTIONS=1) as site:
         yield site
 
 
@@ -47,7 +54,13 @@ def steps_of_the_pause(first: float, longest: float, hours: float) -> int:
     return tries
 
 
-@pytest.mark.parametrize("trouble", ["refused", "name", "dropped", "busy"])
+@pytest.mark.parametrize(
+    ("url", "trouble"),
+    # What ails the server is nothing to the database: one kind of trouble on each is enough.
+    [(SQLITE, each) for each in ("refused", "name", "silent", "dropped", "busy")]
+    + [pytest.param(kind.values[0], "refused", marks=kind.marks) for kind in KINDS[2:]],
+    indirect=["url"],
+)
 def test_case_14_outage_of_two_hours(
     host: Host, hours: Hours, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,14 +75,18 @@ def test_case_14_outage_of_two_hours(
         return look_up(name, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    greeting = {"dropped": drop, "busy": last("421 4.3.2 busy")}.get(trouble, "220 fine")
+    # A sender waits a minute for a server that says nothing.
+    monkeypatch.setitem(Session.open.__func__.__kwdefaults__, "deadline", 0.1)  # type: ignore[attr-defined]
+    greetings = {"silent": hang, "dropped": drop, "busy": last("421 4.3.2 busy")}
+    greeting = greetings.get(trouble, "220 fine")
     with ScriptedServer({"greeting": greeting}) as server:
         host.configure(server.port)
         if trouble == "refused":
             host.configure(1)
         if trouble == "name":
             host.configure(server.port, host="mail.example.test")
-        ids = queue(host, 100)
+        count = 1000 if trouble == "refused" else 100
+        ids = queue(host, count)
         workers = [host.site.make_worker() for _ in range(4)]
         hours.run(*workers, until=2 * HOUR)
 
@@ -77,7 +94,7 @@ def test_case_14_outage_of_two_hours(
         assert gate is not None
         tries = {"refused": gate.failures, "name": asked}.get(trouble, len(server.conversations))
         assert tries == gate.failures == steps_of_the_pause(15, 900, hours=2)
-        assert count_states(host) == {"queued": 100}
+        assert count_states(host) == {"queued": count}
         assert {row.attempts for row in rows(host).values()} == {0}
 
         server.script["greeting"] = "220 fine"
@@ -163,6 +180,32 @@ def test_case_17_attempts_and_their_spacing(host: Host, hours: Hours) -> None:
         host.rounds()
         assert len(server.mails) == 1
     assert host.states() == {number: "sent"}
+
+
+def test_case_18_each_recipient_has_an_end_of_its_own(host: Host, hours: Hours) -> None:
+    """250, 450 and 550: the first is never mailed again, the second alone, the third recorded."""
+    refusals = {"b@example.com": "450 4.2.1 later", "c@example.com": "550 5.1.1 unknown"}
+    with Catcher(refusals=refusals) as server:
+        host.configure(server.port)
+        number = host.send(recipients=["a@example.com", "b@example.com", "c@example.com"])
+        hours.run(host.site.make_worker(), until=10)
+        row = host.site.outbox.message(number)
+        assert row is not None
+        assert (row.state, row.deferred, row.attempts) == ("queued", True, 1)
+        del refusals["b@example.com"]
+        hours.run(host.site.make_worker(), until=HOUR)
+        assert [mail.recipients for mail in server.mails] == [
+            ("a@example.com",),
+            ("b@example.com",),
+        ]
+    assert host.states() == {number: "sent"}
+    assert [each.outcome for each in host.site.outbox.attempts(number)] == ["partly", "partly"]
+    found = {o.address: (o.outcome, o.code) for o in host.site.outbox.outcomes(number)}
+    assert found == {
+        "a@example.com": ("accepted", 250),
+        "b@example.com": ("accepted", 250),
+        "c@example.com": ("refused", 550),
+    }
 
 
 @pytest.mark.parametrize("stage", ["greeting", "MAIL", "RCPT", "DATA", "."])

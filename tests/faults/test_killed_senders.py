@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,7 @@ from tests.support.scripted_server import ScriptedServer
 from tests.support.sink import Sink, by_message_id, queue
 from tests.support.sites import Host
 
+LEASE = 2.0
 MAILS, KILLS, SENDERS, CONNECTIONS = 2500, 25, 4, 2
 STATEMENTS = 40
 # A frozen process keeps the lock of an SQLite file; nobody can take it away.
@@ -87,6 +89,9 @@ def test_case_03_killed_between_dot_and_answer(host: Host, senders: Nursery) -> 
     row = rows(host)[number]
     assert first == second
     assert (row.attempts, row.unknowns) == (2, 1)
+    (shown,) = host.states()
+    page = host.app.test_client().get(f"/admin/email/messages/{shown}").text
+    assert "it may have gone out" in page
 
 
 def test_case_03_parked_where_asked_to(host: Host, senders: Nursery, tmp_path: Path) -> None:
@@ -134,10 +139,12 @@ def test_case_05_frozen_sender_does_no_harm(host: Host, senders: Nursery, stage:
         ids = queue(host, 6)
         zombie = senders.start(PLATO_EMAIL_CONNECTIONS="1")
         held.wait_until_reached()
-        senders.freeze(zombie)
+        senders.freeze_beside(zombie, host)
+        frozen = time.monotonic()
         held.end()
         senders.start()
         wait_for_states(host, sent=6)
+        time.sleep(max(0.0, frozen + 3 * LEASE - time.monotonic()))
         others = rows(host)
         senders.thaw(zombie)
         assert senders.end(zombie) == 0

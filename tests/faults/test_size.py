@@ -29,45 +29,102 @@ from sqlalchemy.types import DateTime, String
 
 from plato_email.outbox import Slice
 from plato_email.tables import State
-from tests.support.sink import queue
+from tests.support.databases import KINDS
+from tests.support.sink import Sink, queue
 from tests.support.sites import Host
 
 SENT, DEFERRED = 200_000, 100_000
-CLAIMS = 40
+CLAIMS = 20
 SLOWER = 4.0
 """How many times as long a claim may take as on an empty table; it is 1 to 1.5 where the index
 is used, and hundreds where it is not."""
+SLOWER_AT_BEST = 2.5
+"""The same for the fastest claim of each, which other work on the machine does not touch."""
 PURGE_STEPS = 50
+CHURN = 300
+ROUNDS = 5
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_case_30_long_past(host: Host) -> None:
     """200,000 sent and 100,000 deferred mails do not slow down a claim, nor does their purge."""
     queue(host, 30)
-    empty = median(claim_times(host))
+    empty, empty_fastest = claim_speed(host)
     fill(host)
-    full = median(claim_times(host))
+    full, fastest = claim_speed(host)
     with statements(host) as seen:
         claim_times(host, count=1)
         host.site.outbox.next_due()
+        next(host.site.outbox.purge(State.SENT, timedelta(days=1)))
     plans = [plan(host, *each) for each in seen]
     steps = list(purge_times(host))
 
     engine = host.site.database.engine.name
     print(
-        f"{engine}: a claim of ten takes {1000 * full:.2f} ms, on an empty table "
-        f"{1000 * empty:.2f} ms; a step of the purge {1000 * median(steps):.1f} ms, "
+        f"{engine}: a claim of ten takes {1000 * full:.2f} ms, at least {1000 * fastest:.2f}, on "
+        f"an empty table {1000 * empty:.2f} ms; a step of the purge {1000 * median(steps):.1f} ms, "
         f"{1000 * max(steps):.1f} ms at most"
     )
-    print("\n".join(plans))
     assert full < SLOWER * empty + 0.002
-    assert len(plans) >= 5
+    assert fastest < SLOWER_AT_BEST * empty_fastest
+    # One look of the claim, that of a sender that asks when something will be due, and the purge's.
+    assert len(plans) >= 3
     assert [each for each in plans if reads_the_whole_table(each)] == []
     assert any("ix_plato_email_due" in each for each in plans)
     assert any("ix_plato_email_lease" in each for each in plans)
-    assert median(steps) < 0.1
-    assert max(steps) < 1.0
+    later, earlier = steps[PURGE_STEPS // 2 :], steps[: PURGE_STEPS // 2]
+    assert min(later) < SLOWER * min(earlier)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("url", KINDS[2:3], indirect=True)
+def test_case_30_snapshot_held_open(host: Host, sink: Sink) -> None:
+    """A report that holds a snapshot keeps PostgreSQL from cleaning up; claims stay fast even so.
+
+    Once it has ended, a queue that is filled, sent and purged again needs no more room.
+    """
+    host.configure(sink.port, batch_size=100_000, poll_interval=1)
+    queue(host, 30)
+    empty, _ = claim_speed(host)
+    engine = host.site.database.engine
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as report:
+        report.execute(text("SELECT count(*) FROM plato_email_message")).all()
+        churn(host)
+        queue(host, 30)
+        held, _ = claim_speed(host)
+    sizes = []
+    for _ in range(3):
+        churn(host)
+        sizes.append(bytes_after_vacuum(engine))
+    assert held < SLOWER * empty + 0.002
+    assert sizes[-1] <= 1.1 * sizes[1]
+
+
+def churn(host: Host) -> None:
+    """Queue many mails, send them all, and purge them."""
+    queue(host, CHURN)
+    host.rounds()
+    for _ in host.site.outbox.purge(State.SENT, timedelta()):
+        pass
+
+
+def bytes_after_vacuum(engine: Engine) -> int:
+    """The room that the queue takes once the database has cleaned up."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM plato_email_message, plato_email_content"))
+        query = text(
+            "SELECT pg_total_relation_size('plato_email_message')"
+            " + pg_total_relation_size('plato_email_content')"
+        )
+        return int(connection.scalar(query) or 0)
+
+
+def claim_speed(host: Host) -> tuple[float, float]:
+    """Seconds that a claim takes: the median of the best round, and the fastest."""
+    rounds = [list(claim_times(host)) for _ in range(ROUNDS)]
+    return min(map(median, rounds)), min(map(min, rounds))
 
 
 def claim_times(host: Host, count: int = CLAIMS) -> list[float]:
@@ -175,5 +232,9 @@ def plan(host: Host, statement: str, parameters: Any) -> str:
 
 def reads_the_whole_table(said: str) -> bool:
     """Whether a plan has no index for the messages."""
-    words = ("Seq Scan on plato_email_message", "SCAN plato_email_message\n", " ALL ")
+    words = (
+        "Seq Scan on plato_email_message",
+        "SCAN plato_email_message\n",
+        "plato_email_message ALL ",
+    )
     return any(each in f"{said}\n" for each in words)

@@ -47,7 +47,29 @@ class TestStatus:
         plain, found = email(sending, "status"), email(sending, "status", "--json")
         assert (plain.exit_code, found.exit_code) == (1, 1)
         assert "at login: 535 no" in plain.output
-        assert json.loads(found.output)["failing"]["code"] == 535
+        assert "(password-refused)" in plain.output
+        failing = json.loads(found.output)["failing"]
+        assert (failing["code"], failing["diagnosis"]["code"]) == (535, "password-refused")
+
+
+class TestList:
+    def test_search_is_that_of_the_page(self, host: Host) -> None:
+        """Words and keys as on the page, quotes kept, in lines or as JSON; sensitive stays so."""
+        first = host.send(subject="Your order", recipients=["ann@acme.com", "b@acme.com"])
+        host.send(subject="Code 77", sensitive=True)
+        plain = email(host, "list", "status:queued", "to:@acme.com")
+        assert plain.output == f"{first:>8}  queued     ann@acme.com +1  Your order\n"
+        assert email(host, "list", "subject:your order").output == plain.output
+        found = json.loads(email(host, "list", "--json", "--", "-to:@acme.com").output)
+        assert [(each["status"], each["subject"]) for each in found] == [("queued", None)]
+        assert "77" not in email(host, "list").output
+
+    def test_search_that_cannot_be_read_is_one_line(self, host: Host) -> None:
+        """The page's own sentence, exit code 1."""
+        result = email(host, "list", "statsu:failed")
+        assert result.exit_code == 1
+        assert "Did you mean status:?" in result.output
+        assert len(result.output.splitlines()) == 1
 
 
 class TestTest:
@@ -74,6 +96,33 @@ class TestTest:
         assert (result.exit_code, found["outcome"]) == (1, "failed")
         assert found["error"]["stage"] == "connect"
         assert found["diagnosis"]["title"]
+
+    def test_check_sends_nothing(self, sending: Host, catcher: Catcher) -> None:
+        """With --check it stops where the server would take the mail."""
+        result = email(sending, "test", "--check")
+        assert (result.exit_code, catcher.connections, len(catcher.mails)) == (0, 1, 0)
+        assert "Would be accepted for site@example.com: 354" in result.output
+        assert sending.site.audit.page(limit=1)[0].action == "test.checked"
+
+    def test_other_values_for_one_test(self, host: Host, catcher: Catcher) -> None:
+        """Options stand in for what is stored, and nothing is stored."""
+        place = ("--host", catcher.host, "--port", str(catcher.port))
+        result = email(host, "test", "--sender", "a@example.com", *place)
+        assert (result.exit_code, len(catcher.mails)) == (0, 1)
+        assert host.site.load_settings().version == 0
+        wrong = email(host, "test", "--sender", "a@example.com", *place[:3], "99999")
+        assert (wrong.exit_code, "99999 is out of range" in wrong.output) == (1, True)
+
+    def test_stored_password_stays_where_it_belongs(self, host: Host) -> None:
+        """For another server the password is asked for, and the stored one is not sent."""
+        with Catcher(users={"ada": "theirs"}) as other:
+            host.configure(25, username="ada", password="ours")
+            runner = host.app.test_cli_runner()
+            words = ["email", "test", "--port", str(other.port), "--check", "--json"]
+            result = runner.invoke(args=words, input="theirs\n")
+        assert result.exit_code == 0
+        assert other.connections == 1
+        assert "theirs" not in result.stdout
 
     def test_unconfigured(self, host: Host) -> None:
         """Without a server there is nothing to test."""
@@ -138,6 +187,16 @@ class TestRetry:
         result = email(host, "retry", *words)
         assert (result.exit_code, "Name the ids" in result.output) == (2, True)
 
+    def test_it_is_in_the_log(self, host: Host, catcher: Catcher) -> None:
+        """Who ran the command, where, and what it queued again; nothing where it did nothing."""
+        failed = fail_some(host, catcher.port, 2)
+        email(host, "retry", str(failed[0]), "999")
+        email(host, "retry", "999")
+        email(host, "retry", "--all")
+        every, one = host.site.audit.page(action="message.retried")
+        assert (one.subject, one.detail) == (f"{failed[0]}, 999", {"count": 1})
+        assert (every.subject, every.detail) == ("all failed", {"count": 1})
+
 
 class TestPurge:
     def test_by_state_and_age(self, host: Host, catcher: Catcher) -> None:
@@ -145,9 +204,18 @@ class TestPurge:
         failed = fail_some(host, catcher.port, 2)
         waiting = host.send()
         assert email(host, "purge").output == "0 messages deleted.\n"
+        planned = email(host, "purge", "--state", "failed", "--days", "0", "--dry-run")
+        assert planned.output == "failed     2 messages older than 0 days\n"
+        planned = email(host, "purge", "--days", "0", "--dry-run", "--json")
+        counts = {"sent": 0, "failed": 2, "cancelled": 0, "expired": 0}
+        assert json.loads(planned.output) == {"would_delete": counts}
+        assert len(host.states()) == 3
         result = email(host, "purge", "--state", "failed", "--days", "0")
         assert "2 messages deleted." in result.output
         assert host.states() == {waiting: "queued"}
+        (entry,) = host.site.audit.page()
+        assert (entry.action, entry.subject) == ("queue.purged", "2")
+        assert entry.actor.startswith("command line (")
         assert host.site.outbox.message(failed[0]) is None
         assert host.site.outbox.content_count() == 1
 
@@ -177,7 +245,7 @@ class TestKeys:
     def test_retire_refuses_the_encrypting_and_the_unknown(self, host: Host) -> None:
         """The key in use and a key that is not there are refused with what there is."""
         (only,) = host.site.key_ring().ids
-        assert "encrypts" in email(host, "keys", "retire", only).output
+        assert "is the one in use" in email(host, "keys", "retire", only).output
         unknown = email(host, "keys", "retire", "nope")
         assert (unknown.exit_code, only in unknown.output) == (1, True)
 

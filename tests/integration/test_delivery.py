@@ -339,7 +339,10 @@ def test_raising_receivers_harm_no_mail(
 
 
 def test_missing_key_puts_off_only_its_messages(sending: Host, catcher: Catcher) -> None:
-    """A message whose key is missing waits, uncharged, until the key is back; others go."""
+    """A message whose key is missing waits, uncharged, until the key is back; others go.
+
+    It takes nothing of the rate, and is told of once, however often it is looked at.
+    """
     lost = sending.send()
     keys = sending.site.key_file
     assert keys is not None
@@ -352,6 +355,10 @@ def test_missing_key_puts_off_only_its_messages(sending: Host, catcher: Catcher)
     assert row is not None
     assert (row.attempts, row.deferred) == (0, True)
     assert "cannot be decrypted" in row.reply
+    assert sending.site.outbox.statistics(3600.0).taken == 1
+    make_due(sending)
+    sending.rounds()
+    assert [each.outcome for each in sending.site.outbox.attempts(lost)] == ["deferred"]
     keys.path.unlink()
     keys.path.write_bytes(kept)
     keys.path.chmod(0o600)

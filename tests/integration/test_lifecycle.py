@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,25 @@ def test_no_poller_under_pytest(host: Host) -> None:
     host.app.config["TESTING"] = False
     host.app.test_client().get("/admin/email/health")
     assert not host.site.poller.alive
+
+
+@pytest.mark.parametrize("poller", [False, True])
+def test_forked_child_sends_in_its_own_name(tmp_path: Path, catcher: Catcher, poller: bool) -> None:
+    """A fork leaves the child a site of its own, also where no process of it sends by itself."""
+    with (
+        fresh_database("sqlite", tmp_path) as url,
+        hosted(url, tmp_path, PLATO_EMAIL_POLLER=poller) as host,
+    ):
+        host.site.stop()
+        host.configure(catcher.port)
+        number = host.send()
+        pid = os.fork()
+        if pid == 0:
+            host.rounds()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        (attempt,) = host.site.outbox.attempts(number)
+    assert attempt.process.endswith(f":{pid}")
 
 
 def test_handler_of_the_host_stays(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_deadline_is_kept(verb: str, stage: Stage, reply: Reply) -> None:
 
     assert (stage, lost_at(stage), None) == (error.stage, error.verdict, error.code)
     assert error.reply == "No answer in time; 0.3 seconds were allowed."
-    assert 0.25 < took < 0.9
+    assert 0.25 < took < 3
 
 
 def test_server_that_stops_reading_keeps_the_deadline() -> None:

@@ -142,7 +142,8 @@ class TestUpgrade:
         """A site without ``db.create_all()`` has its tables by the command alone."""
         with emptied(url, tmp_path) as host:
             assert {kind for kind, _ in lacking(host)} == {"table"}
-            assert len(upgrade(host.site.database, host.site.tables)) == 8
+            made = upgrade(host.site.database, host.site.tables)
+            assert len(made) == len(host.site.tables.all())
             assert differences(host) == []
 
     def test_older_tables_get_what_they_lack(self, host: Host, catcher: Catcher) -> None:
@@ -209,7 +210,7 @@ class TestNames:
             host.site.database.write(lambda c: c.execute(text("CREATE SCHEMA mail")))
             convention = {"uq": "unique_%(table_name)s_%(column_0_name)s"}
             tables = join_metadata(MetaData(schema="mail", naming_convention=convention))
-            assert len(upgrade(host.site.database, tables)) == 8
+            assert len(upgrade(host.site.database, tables)) == len(tables.all())
             drop = "ALTER TABLE mail.plato_email_message DROP COLUMN idempotency_key"
             host.site.database.write(lambda c: c.execute(text(drop)))
             done = upgrade(host.site.database, tables)

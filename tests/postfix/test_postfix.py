@@ -9,9 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from plato_email.outbox import CONTENT
+from plato_email.settings import Settings
+from plato_email.smtp import Security, Session, probe_ports
+from plato_email.trial import Asked
 from tests.support.postfix import REFUSED, SMALL
 from tests.support.proxy import Proxy
 from tests.support.sites import Host
+from tests.support.smtp_client import Envelope
 
 from .conftest import PASSWORD, USER, Mailhub
 
@@ -236,9 +240,41 @@ def test_tls_that_is_wrong_stops_all_mail(
 def test_the_test_button(site: Host, mailhub: Mailhub) -> None:
     """The test mail goes through Postfix too, and shows each stage as done."""
     site.configure(mailhub.postfix.ports["submission"], **LOGIN)
-    report = site.site.test(site.site.load_settings().settings, "ann@example.com")
+    settings = site.site.load_settings().settings
+    report = site.site.trials.test(Asked(settings, "ann@example.com"))
     mailhub.behind.wait_for(1)
 
     assert report.outcome == "sent"
     assert all(step.ok for step in report.steps)
     assert [each["auth"] for each in mailhub.postfix.sessions("submission")] == ["1"]
+
+
+def test_check_leaves_no_mail(site: Host, mailhub: Mailhub) -> None:
+    """A check goes up to the 354, and a Postfix that is left there has nothing to hand on."""
+    site.configure(mailhub.postfix.ports["submission"], **LOGIN)
+    server = site.site.server(site.site.load_settings().settings)
+    with Session.open(server) as session:
+        receipt = session.check(Envelope("site@example.com", ("ann@example.com",)))
+    # Whatever was before it in the queue of this Postfix would arrive first.
+    site.send()
+    site.rounds()
+    caught = mailhub.behind.wait_for(1)
+
+    assert (receipt.code, receipt.accepted) == (354, ("ann@example.com",))
+    assert [each.recipients for each in caught] == [("to@example.com",)]
+
+
+def test_ports_are_found(site: Host, mailhub: Mailhub) -> None:
+    """Each service is known by what it offers, the best first, without a login."""
+    ports = mailhub.postfix.ports
+    names = ("plain", "othername", "tls", "submission")
+    settings = Settings(host="127.0.0.1", username=USER, password=PASSWORD)
+    found = probe_ports(site.site.server(settings), [ports[name] for name in names])
+    by_port = {each.port: each for each in found}
+
+    assert [each.port for each in found if each.usable] == [ports["submission"]]
+    assert (found[0].port, found[0].security) == (ports["submission"], Security.STARTTLS)
+    assert by_port[ports["tls"]].security is Security.TLS
+    assert by_port[ports["plain"]].security is Security.NONE
+    assert "not for the name 127.0.0.1" in by_port[ports["othername"]].detail
+    assert "sasl_username" not in mailhub.postfix.log()

@@ -73,4 +73,5 @@ class Watched:
     def keep_picture(self, name: str) -> None:
         """Keep a picture of the whole page below ``tests/screenshots``."""
         SCREENSHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+        # Hiding the caret would take a style that the pages' policy forbids.
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, caret="initial")

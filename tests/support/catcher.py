@@ -55,7 +55,7 @@ class Catcher:
     mechanisms: Iterable[str] = ("PLAIN", "LOGIN")
     size_limit: int = 0
     utf8: bool = True
-    refusals: Mapping[str, str] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
     final: str = ""
 
     def __post_init__(self) -> None:

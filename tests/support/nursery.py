@@ -9,15 +9,30 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.support.senders import ROOT, environment
 from tests.support.sites import Host
+
+
+def is_locked(host: Host) -> bool:
+    """Whether somebody holds the write lock of the site's SQLite file."""
+    engine = host.site.database.engine
+    if engine.name != "sqlite":
+        return False
+    with closing(sqlite3.connect(str(engine.url.database), timeout=0.5)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+        return False
 
 
 class Nursery:
@@ -46,6 +61,13 @@ class Nursery:
     def freeze(self, pid: int) -> None:
         """Stop a sender in the middle of whatever it does."""
         os.kill(pid, signal.SIGSTOP)
+
+    def freeze_beside(self, pid: int, host: Host) -> None:
+        """Stop a sender, but not with the lock of an SQLite file: nobody could take that away."""
+        self.freeze(pid)
+        while is_locked(host):
+            self.thaw(pid)
+            self.freeze(pid)
 
     def wait_until_frozen(self, pid: int) -> None:
         """Wait until a sender has stopped itself."""

@@ -25,7 +25,7 @@ DOMAIN = "example.com"
 REFUSED = "nobody@example.com"
 SMALL = 20_000
 """Bytes of the largest mail that the service ``small`` takes."""
-SERVICES = ("plain", "starttls", "tls", "othername", "submission", "small", "unpipelined")
+SERVICES = ("plain", "starttls", "tls", "othername", "submission", "small", "unpipelined", "strict")
 
 MAIN = """\
 compatibility_level = 3.6
@@ -77,6 +77,13 @@ OPTIONS: Mapping[str, Sequence[str]] = {
         "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
     ),
     "small": (f"message_size_limit={SMALL}",),
+    "strict": (
+        "smtpd_tls_security_level=may",
+        "smtpd_sasl_auth_enable=yes",
+        "smtpd_helo_restrictions=reject_non_fqdn_helo_hostname",
+        "smtpd_sender_login_maps=inline:{{else@example.com=else,site@example.com=site@example.com}}",
+        "smtpd_sender_restrictions=reject_sender_login_mismatch",
+    ),
     "unpipelined": ("smtpd_discard_ehlo_keywords=pipelining",),
 }
 INTERNAL = """\

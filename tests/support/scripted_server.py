@@ -152,14 +152,16 @@ class Conversation:
 
     def run(self, context: ssl.SSLContext | None) -> None:
         """Hold the conversation to its end."""
-        with contextlib.suppress(Over, OSError):
-            if context is not None:
-                self.start_tls(context)
-            self._answer("greeting")
-            while True:
-                self._turn()
-        self._socket.close()
-        self.ended.set()
+        try:
+            with contextlib.suppress(Over, OSError):
+                if context is not None:
+                    self.start_tls(context)
+                self._answer("greeting")
+                while True:
+                    self._turn()
+        finally:
+            self._socket.close()
+            self.ended.set()
 
     def cut(self) -> None:
         """End the conversation from another thread."""
@@ -167,7 +169,7 @@ class Conversation:
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def _turn(self) -> None:
-        line = self.read_until(b"\r\n").decode().rstrip()
+        line = self.read_until(b"\r\n").decode(errors="replace").rstrip()
         self.commands.append(line)
         if self._last.startswith(b"334"):
             self._answer("response")
@@ -239,7 +241,7 @@ class ScriptedServer:
         self._threads: list[Thread] = []
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = socket.create_server((self.host, 0))
         self.port = self._listener.getsockname()[1]
         self._start(self._accept)
         return self

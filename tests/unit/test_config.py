@@ -66,6 +66,11 @@ def test_flask_mail_keys_are_defaults() -> None:
         ("ON_UNKNOWN", "drop", "none of retry"),
         ("HOST", 25, "is not a text"),
         ("POLLER", "sometimes", "neither true nor false"),
+        ("RESOLVER", "dns.example.com", "not the IP address of a DNS server"),
+        ("RESOLVER", "192.0.2.53:99999", "not the IP address of a DNS server"),
+        ("DKIM_SELECTOR", "no selector", "not a DKIM selector"),
+        ("ALLOWED_SERVERS", 25, "neither a list nor a text"),
+        ("ALLOWED_SERVERS", " , ", "names nothing"),
     ],
 )
 def test_a_wrong_value_names_the_key_the_value_and_the_cure(
@@ -79,10 +84,21 @@ def test_a_wrong_value_names_the_key_the_value_and_the_cure(
     assert said in str(caught.value)
 
 
-def test_a_misspelt_key_is_refused() -> None:
+@pytest.mark.parametrize("value", ["a.test:25, 10.0.0.0/8", ["a.test:25", " 10.0.0.0/8 "]])
+def test_list_of_servers(value: object) -> None:
+    """A list is written as one, or as a text with commas."""
+    config = read_config({"PLATO_EMAIL_ALLOWED_SERVERS": value}, {})
+    assert config["ALLOWED_SERVERS"] == ("a.test:25", "10.0.0.0/8")
+
+
+@pytest.mark.parametrize("where", ["app.config", "environment"])
+def test_a_misspelt_key_is_refused(where: str) -> None:
     """A key that does nothing would be a setting silently not applied."""
-    with pytest.raises(ConfigurationError, match="PLATO_EMAIL_HOSTNAME is not a key"):
-        read_config({"PLATO_EMAIL_HOSTNAME": "x"}, {})
+    keys = {"PLATO_EMAIL_USE_TSL": "true"}
+    with pytest.raises(ConfigurationError, match=r"USE_TSL is not a key.* PLATO_EMAIL_USE_TLS\?"):
+        read_config(*((keys, {}) if where == "app.config" else ({}, keys)))
+    with pytest.raises(ConfigurationError, match=r"not a key of plato_email\. docs"):
+        read_config({"PLATO_EMAIL_X": "x"}, {})
 
 
 def test_no_secret_in_repr_or_error() -> None:
@@ -97,7 +113,11 @@ def test_no_secret_in_repr_or_error() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("PLATO_EMAIL_HOST", "not a host"), ("PLATO_EMAIL_DEFAULT_SENDER", "nobody")],
+    [
+        ("PLATO_EMAIL_HOST", "not a host"),
+        ("PLATO_EMAIL_DEFAULT_SENDER", "nobody"),
+        ("PLATO_EMAIL_ALLOWED_SERVERS", "smtp.example.com, http://example.com"),
+    ],
 )
 def test_pinned_values_follow_the_rules_of_the_page(tmp_path: Path, key: str, value: str) -> None:
     """A host or a sender that the page would refuse is refused at start, by key."""
@@ -107,3 +127,23 @@ def test_pinned_values_follow_the_rules_of_the_page(tmp_path: Path, key: str, va
         hosted(url, tmp_path, **{key: value}),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.53", ("192.0.2.53", 53)),
+        ("192.0.2.53:5353", ("192.0.2.53", 5353)),
+        ("2001:db8::53", ("2001:db8::53", 53)),
+        ("[2001:db8::53]:5353", ("2001:db8::53", 5353)),
+        ("[2001:db8::53]", ("2001:db8::53", 53)),
+    ],
+)
+def test_a_resolver_is_an_address_and_perhaps_a_port(text: str, address: tuple[str, int]) -> None:
+    """IPv6 addresses stand in brackets where a port follows."""
+    assert read_config({"PLATO_EMAIL_RESOLVER": text}, {})["RESOLVER"] == address
+
+
+def test_selectors_are_several() -> None:
+    """A site that rotates its DKIM keys names both."""
+    assert read_config({}, {"PLATO_EMAIL_DKIM_SELECTOR": "s1, S2"})["DKIM_SELECTOR"] == ("s1", "s2")

@@ -38,6 +38,13 @@ def read(data: bytes) -> Reply:
         (Stage.SENDER, "503 5.5.1 nested MAIL", Verdict.SERVER),
         (Stage.SENDER, "503 5.5.4 Error: send AUTH command first", Verdict.SETUP),
         (Stage.SENDER, "550 Unauthenticated senders not allowed", Verdict.SETUP),
+        (Stage.RECIPIENT, "550 Please turn on SMTP Authentication in your mail", Verdict.SETUP),
+        (Stage.RECIPIENT, "550 not permitted to relay without authentication", Verdict.SETUP),
+        (Stage.SENDER, "503 Prohibited: authorization required", Verdict.SETUP),
+        (Stage.SENDER, "502 5.7.0 Your SMTP account is not yet activated", Verdict.SETUP),
+        (Stage.ACCEPTED, "552 Your account has been suspended", Verdict.SETUP),
+        (Stage.ACCEPTED, "550 5.1.8 Access denied, bad outbound sender", Verdict.SETUP),
+        (Stage.RECIPIENT, "550 5.2.1 The account of ann is suspended", Verdict.PERMANENT),
         (Stage.SENDER, "553 5.7.1 Sender address rejected: not logged in", Verdict.SETUP),
         (Stage.SENDER, "354 what?", Verdict.SERVER),
         (Stage.RECIPIENT, "450 4.2.0 greylisted", Verdict.TEMPORARY),
@@ -159,6 +166,29 @@ def test_credentials_are_blotted_out_in_every_form(user: str, password: str) -> 
 
     for secret in (user, password, login, *coded):
         assert secret not in scrub(f"<{secret}>")
+
+
+@given(user=SECRETS, password=SECRETS, data=st.data())
+def test_pieces_of_credentials_are_blotted_out(
+    user: str, password: str, data: st.DataObject
+) -> None:
+    """A server that cuts, wraps or capitalises what it repeats gives nothing away by it."""
+    login = base64.b64encode(f"\0{user}\0{password}".encode()).decode().rstrip("=")
+    start = data.draw(st.integers(0, len(login) - 8))
+    end = data.draw(st.integers(start + 8, len(login)))
+    scrubbed = scrubber(user, password)(f"got '{login[start:end]}' and {password.upper()}?")
+
+    assert login[start:end] not in scrubbed
+    assert f" {password.upper()}?" not in scrubbed
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["2.7.0 Authentication successful", "2.0.0 Ok: queued as 4XyZ1A2B3C4D5E6F", "a" * 4096],
+)
+def test_innocent_words_are_left_alone(words: str) -> None:
+    """What only looks like base64 stays."""
+    assert scrubber("site@example.test", "correct horse")(words) == words
 
 
 def test_nothing_is_blotted_out_without_credentials() -> None:

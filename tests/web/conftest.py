@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.waiting import until
 from tests.web.html import Document
 
 if TYPE_CHECKING:
@@ -45,8 +46,11 @@ class Admin:
         values: dict[str, str] = {}
         for element in page.elements:
             if element.tag == "input" and "name" in element and "disabled" not in element:
-                if element.attributes.get("type") != "checkbox" or "checked" in element:
+                ticked = element.attributes.get("type") in ("checkbox", "radio")
+                if not ticked or "checked" in element:
                     values[element["name"]] = element.attributes.get("value", "")
+            elif element.tag == "textarea":
+                values[element["name"]] = element.text
             elif element.tag == "select" and "disabled" not in element:
                 values[element["name"]] = page.chosen(element["name"])
         values |= {name: value for name, value in typed.items() if value is not None}
@@ -67,9 +71,27 @@ class Admin:
         """Type into the settings page and press Send Test Email."""
         return self.post("/test-messages", self.form(**typed))
 
-    def test_by_htmx(self, **typed: str | None) -> TestResponse:
-        """The same where the browser runs scripts."""
+    def begin_by_htmx(self, **typed: str | None) -> TestResponse:
+        """The same where the browser runs scripts: the answer comes before the end."""
         return self.post("/test-messages", self.form(**typed), headers=HTMX)
+
+    def test_by_htmx(self, **typed: str | None) -> TestResponse:
+        """The same, and then look as the page does until the test is over."""
+        return self.watch(self.begin_by_htmx(**typed))
+
+    def watch(self, answer: TestResponse) -> TestResponse:
+        """Ask for a test as often as its answers say, and return the last one."""
+        answers = [answer]
+
+        def over() -> bool:
+            trial = next(iter(Document(answers[-1].text).all(id="pe-trial")), None)
+            if trial is None or "hx-get" not in trial:
+                return True
+            answers.append(self.client.get(trial["hx-get"], headers=HTMX))
+            return False
+
+        until(over)
+        return answers[-1]
 
 
 @pytest.fixture

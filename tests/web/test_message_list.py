@@ -23,7 +23,7 @@ def test_empty_list_says_so(admin: Admin) -> None:
     """No table without rows."""
     page = admin.open("/messages")
     assert "No message has been queued yet" in page.text
-    assert not page.all("table")
+    assert not page.all("table", class_="pe-list")
 
 
 def test_list_is_paged_by_key_newest_first(
@@ -40,13 +40,41 @@ def test_list_is_paged_by_key_newest_first(
         page = Document(admin.client.get(older[0]["href"]).text)
         seen += subjects(page)
     assert seen == ["No. 4", "No. 3", "No. 2", "No. 1", "No. 0"]
-    assert "Newest" in page.text
+    seen = []
+    while newer := page.all("a", rel="prev"):
+        page = Document(admin.client.get(newer[0]["href"]).text)
+        seen = subjects(page) + seen
+    assert seen == ["late", "No. 4", "No. 3", "No. 2", "No. 1"]
 
 
 def test_nonsense_in_the_address_is_the_first_page(admin: Admin, host: Host) -> None:
     """An address that somebody has mangled is no error."""
     host.send(subject="Hello")
     assert subjects(Document(admin.get("/messages?before=x").text)) == ["Hello"]
+
+
+def test_search_that_cannot_be_read_keeps_what_was_typed(admin: Admin, host: Host) -> None:
+    """The sentence stands by the box, tied to it; nothing typed is lost, no list pretends."""
+    host.send()
+    page = admin.open("/messages?q=statsu%3Afailed+%22a+b%22", code=422)
+    box = page.one(id="pe-q")
+    assert box["value"] == 'statsu:failed "a b"'
+    assert "aria-invalid" in box
+    assert box["aria-describedby"].startswith("pe-q-problem")
+    assert "Did you mean status:?" in page.one(id="pe-q-problem").text
+    assert not page.all("table", class_="pe-list")
+
+
+def test_tabs_keep_the_search_and_say_how_many(admin: Admin, host: Host) -> None:
+    """Another state, the same words; the tab that is open says so."""
+    host.send(subject="Order 1")
+    page = admin.open("/messages?q=status%3Aqueued+order")
+    assert [each.text for each in page.all("a", aria_current="page")] == ["Messages", "Queued 1"]
+    tabs = [each["href"] for each in page.all("a") if "status:failed" in each["href"]]
+    assert "order" in tabs[0]
+    assert page.one(data_count="queued").text == "1"
+    assert subjects(page) == ["Order 1"]
+    assert not subjects(admin.open("/messages?q=status%3Afailed+order"))
 
 
 def test_message_shows_its_tries_and_no_body(admin: Admin, sending: Host, catcher: Catcher) -> None:
@@ -60,6 +88,21 @@ def test_message_shows_its_tries_and_no_body(admin: Admin, sending: Host, catche
         assert said in page.text
     assert "s3cr3t" not in page.source
     assert "s3cr3t" not in admin.get("/messages").text
+
+
+def test_mail_that_some_did_not_get_says_so(admin: Admin, sending: Host, catcher: Catcher) -> None:
+    """Sent is not the whole truth where the server refused one of the recipients."""
+    catcher.refusals["gone@example.com"] = "550 5.1.1 No such user"
+    sending.send(recipients=["ada@example.com", "bob@example.com"])
+    number = sending.send(recipients=["ada@example.com", "gone@example.com"])
+    sending.rounds()
+    catcher.wait_for(2)
+    rows = {each["id"]: each.text for each in admin.open("/messages").all("tr", data_state="sent")}
+    assert [id for id, text in rows.items() if "sent, but not to all" in text] == [f"pe-m{number}"]
+    assert len(rows) == 2
+    page = admin.open(f"/messages/{number}").text
+    assert "sent, but not to all" in page
+    assert "Sent to some" in page
 
 
 def test_hostile_subject_is_only_text(admin: Admin, host: Host) -> None:

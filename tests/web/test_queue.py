@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import render_template_string
 
+from plato_email.durations import span
 from plato_email.outbox import Gate, Process
 from plato_email.status import Condition, Status
 from plato_email.views.banner import tone
-from plato_email.views.words import size, span, tries
+from plato_email.views.words import size, tries
 from tests.web.conftest import HTMX, PREFIX
 from tests.web.html import Document
 
@@ -63,7 +64,9 @@ def test_trouble_is_told_with_its_times(admin: Admin, host: Host, closed_port: i
     host.send()
     host.rounds()
     page = admin.open("/queue")
-    page.one(data_plato_email_state="failing")
+    banner = page.one(data_plato_email_state="failing").text
+    assert f"Nothing answers at 127.0.0.1 on port {closed_port}" in banner
+    assert "1 message is waiting" in banner
     assert "Failing since" in page.text
     assert "next try at" in page.text
 
@@ -77,6 +80,8 @@ def status_of(host: Host, condition: Condition) -> Status:
         settings = stored
     elif condition is Condition.UNREADABLE_SECRET:
         settings = replace(settings, unreadable=frozenset({"password"}))
+    elif condition is Condition.HELD:
+        settings = replace(settings, settings=replace(ready, mode="hold"))
     elif condition is Condition.POLLING_OFF:
         settings = replace(settings, settings=replace(ready, polling_enabled=False))
     elif condition is Condition.VERIFIED:

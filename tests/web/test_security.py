@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +41,7 @@ def statuses(host: Host) -> set[int]:
     client, token = Admin(host).client, "any"
     return {
         client.open(
-            rule.rule.replace("<int:id>", "1"), method=method, data={"csrf_token": token}
+            re.sub(r"<int:\w+>", "1", rule.rule), method=method, data={"csrf_token": token}
         ).status_code
         for rule, method in rules(host)
     }
@@ -59,6 +60,29 @@ def test_every_route_is_closed_unless_authorize_says_true(host: Host, authorize:
     """403 everywhere, for every method, on every doubt."""
     host.site.authorize = authorize
     assert {403} == statuses(host)
+
+
+def everything(host: Host) -> dict[str, list[Any]]:
+    """Every row of every table of ours."""
+    tables = [t for t in host.db.metadata.sorted_tables if t.name.startswith("plato_email_")]
+    with host.site.database.engine.connect() as connection:
+        return {each.name: list(connection.execute(each.select())) for each in tables}
+
+
+@pytest.mark.parametrize("authorize", [None, raising, lambda _: False])
+def test_case_28_refusal_changes_nothing_and_leaves_a_trace(
+    host: Host, authorize: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who is refused has changed no row, and the log says what was tried, by whom, from where."""
+    host.configure(25)
+    host.send()
+    before = everything(host)
+    host.site.authorize = authorize
+    assert {403} == statuses(host)
+    assert everything(host) == before
+    tried = [each.message for each in caplog.records if each.message.startswith("refused: ")]
+    assert len(tried) == len(rules(host))
+    assert "refused: POST '/admin/email/settings' by '' from 127.0.0.1 (edit_settings)" in tried
 
 
 def test_each_route_asks_for_its_own_action(admin: Admin, host: Host) -> None:

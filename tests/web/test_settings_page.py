@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.databases import fresh_database
 from tests.support.sites import hosted
+from tests.support.smtp_servers import Catcher
 from tests.web.conftest import Admin
 from tests.web.html import Document
 
@@ -37,7 +39,8 @@ def test_page_has_the_three_groups_and_every_field(admin: Admin) -> None:
         assert name == field["name"]
         assert page.one("label", for_=field["id"]).text
         for described in field.attributes.get("aria-describedby", "").split():
-            assert page.one(id=described).text
+            # The place for a problem is always there, and empty while there is none.
+            assert page.one(id=described).text or described == f"pe-{name}-problem"
 
 
 def test_first_page_shows_the_defaults(admin: Admin) -> None:
@@ -248,8 +251,60 @@ def test_who_may_only_look_gets_no_buttons(admin: Admin, host: Host) -> None:
     assert admin.save(**SERVER).status_code == 403
 
 
+def test_who_may_not_change_the_settings_sees_no_user_name(
+    admin: Admin, host: Host, catcher: Catcher
+) -> None:
+    """Half of the login is for those who keep it; a test with it is possible all the same."""
+    host.configure(catcher.port, username="postmaster-7", password="secret")
+    assert "postmaster-7" in admin.get("/settings").text
+    host.site.authorize = lambda action: action != "edit_settings"
+    page = admin.open()
+    assert "postmaster-7" not in page.source
+    assert "disabled" in page.field("username")
+    assert "may change the settings" in page.one(id="pe-username-help").text
+    answer = admin.test(recipient="me@example.com")
+    assert "postmaster-7" not in answer.text
+    assert "offers no login" in answer.text
+
+
+def test_fields_that_are_not_sent_keep_their_values(admin: Admin, host: Host) -> None:
+    """What a program does not send stays, but for tick boxes, which send nothing when off."""
+    admin.save(**LOGIN, port="2525", poll_interval="7")
+    before = host.site.load_settings()
+    few = {name: admin.form()[name] for name in ("csrf_token", "version")}
+    few |= {"batch_size": "8", "use_tls": "1", "polling_enabled": "1"}
+    assert admin.post("/settings", few).status_code == 303
+    assert host.site.load_settings().settings == replace(before.settings, batch_size=8)
+
+
+def test_head_leaves_the_notice_for_the_page(admin: Admin) -> None:
+    """What asks only whether the page is there does not take its message away."""
+    admin.save(**SERVER)
+    assert admin.client.head("/admin/email/settings").status_code == 200
+    assert "Settings saved." in admin.open().text
+
+
 def test_index_leads_to_the_settings(admin: Admin) -> None:
     """The address of the pages is the settings page."""
     answer = admin.get("/")
     assert answer.status_code == 303
     assert answer.location == "/admin/email/settings"
+
+
+def test_server_that_the_site_does_not_allow(tmp_path: Path) -> None:
+    """A server outside the list of allowed ones is refused at its field; what was typed stays."""
+    with (
+        fresh_database("sqlite", tmp_path) as url,
+        hosted(url, tmp_path, PLATO_EMAIL_ALLOWED_SERVERS="*.example.org:587") as host,
+    ):
+        admin = Admin(host)
+        refused = admin.save(**SERVER | {"port": "587"})
+        page = Document(refused.text)
+        saved = admin.save(**SERVER | {"host": "smtp.example.org", "port": "587"})
+
+    assert (refused.status_code, saved.status_code) == (422, 303)
+    assert (
+        "smtp.example.com, port 587, is not on the site's list"
+        in page.one(id="pe-host-problem").text
+    )
+    assert page.field("host")["value"] == "smtp.example.com"

@@ -32,6 +32,7 @@ def test_typed_values_are_tested_before_they_are_saved(
     assert page.one("section", data_outcome="sent")["data-outcome"] == "sent"
     assert catcher.wait_for(1)[0].recipients == ("ada@example.com",)
     assert "not saved yet" in page.text
+    page.one(id="pe-save-tested")
     assert catcher.host == page.field("host")["value"]
     assert host.site.load_settings().version == 0
 

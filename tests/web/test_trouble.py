@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.support.databases import fresh_database
 from tests.support.sites import Host, hosted
@@ -51,6 +54,32 @@ def test_unusable_key_file_is_told_with_its_cure(admin: Admin, host: Host) -> No
     )
     assert answer.status_code == 503
     assert "chmod 600" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/settings", "/queue", "/messages", "/health"])
+def test_locked_file_is_told_before_anybody_gives_up(admin: Admin, host: Host, path: str) -> None:
+    """While another program has the whole SQLite file, a page waits three seconds and says so."""
+    other = sqlite3.connect(str(host.site.database.engine.url.database))
+    other.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    answer = admin.get(path)
+    waited = time.monotonic() - began
+    other.close()
+    assert answer.status_code == 503
+    assert "The database did not answer in time" in answer.text
+    assert 2.5 < waited < 10
+    assert admin.get(path).status_code == 200
+
+
+def test_database_in_memory_is_told_apart_from_a_missing_sender(tmp_path: Path) -> None:
+    """Where no sender can ever look, the banner does not ask to start one."""
+    from tests.web.conftest import Admin
+
+    with hosted(make_url("sqlite://"), tmp_path) as host:
+        host.configure(25)
+        banner = Admin(host).open().one(data_plato_email_state="poller-silent")
+    assert "The database is in memory" in banner.text
+    assert "flask email run" not in banner.text
 
 
 def test_absurd_ids_are_not_there(admin: Admin) -> None:

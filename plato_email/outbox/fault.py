@@ -1,0 +1,26 @@
+"""A fingerprint of what went wrong, so that two hundred failures of one cause stand together."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2s
+
+# What differs between two mails that met the same fate: whom, where, when, which.
+_QUOTED = re.compile(r"<[^<>\s]*>|\"[^\"]*\"|'[^']*'")
+_ADDRESS = re.compile(r"[^\s<>@:;,=]+@[^\s<>@:;,]+")
+_LINK = re.compile(r"https?://\S+")
+_COUNTED = re.compile(r"\S*\d\S*")
+_BLANKS = re.compile(r"[\s#]+")
+
+
+def fault_of(stage: str, code: int | None, enhanced: str, reply: str) -> str:
+    """Return 16 characters that are the same for the same trouble.
+
+    Addresses, links, quoted words and every word with a digit in it are left out of the reply;
+    the codes count, for they are what the server means.
+    """
+    words = reply.casefold()
+    for noise in (_LINK, _QUOTED, _ADDRESS, _COUNTED):
+        words = noise.sub("#", words)
+    said = "\n".join((stage, str(code or ""), enhanced, _BLANKS.sub(" ", words).strip()))
+    return blake2s(said.encode(errors="replace"), digest_size=8).hexdigest()

@@ -1,0 +1,36 @@
+"""One message and what became of it. No body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .causes import diagnosis_of
+from .pages import render
+from .sites import current_site
+from .told import take_told
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+
+def show(id: int, code: int = 200, **mending: str) -> ResponseReturnValue:
+    """Its tries, its recipients, what is known about what went wrong, and what can be done.
+
+    ``mending`` is what somebody typed to mend it and what is wrong with that.
+    """
+    site = current_site()
+    message = site.outbox.message(id)
+    if message is None:
+        return render("missing.html", 404, id=id)
+    return render(
+        "message.html",
+        code,
+        message=message,
+        attempts=site.outbox.attempts(id),
+        outcomes={each.address: each for each in site.outbox.outcomes(id)},
+        diagnosis=diagnosis_of(message, site.load_settings().settings),
+        stored=site.outbox.content(id) is not None,
+        now=site.clock.now(),
+        told=take_told(),
+        mending=mending,
+    )
