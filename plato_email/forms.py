@@ -215,7 +215,7 @@ class SettingsForm:
             pinned=stored.pinned,
             unreadable=stored.unreadable,
             has_password=bool(settings.password) or "password" in lost,
-            requires_login=bool(settings.username or settings.password or lost),
+            requires_login=bool(settings.username or lost),
         )
 
     @classmethod
@@ -249,6 +249,8 @@ class SettingsForm:
         """What the rules of ``settings`` are to judge: only what can be edited."""
         fields = {name: self.values[name] for name in self.values if name != "recipient"}
         fields |= {"password": self.password, "clear_password": self.clear_password}
+        if "username" not in self.pinned:
+            fields["requires_login"] = self.requires_login
         return {name: value for name, value in fields.items() if name not in self.pinned}
 
     def saying(

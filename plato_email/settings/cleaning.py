@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 TYPE_AGAIN = "The server changed, so the password must be typed again."
-_NOT_TYPED = "The user name has no password. Type the password, or empty the user name."
+_NOT_TYPED = "The user name has no password. Type it, or switch Requires authentication off."
+_NOT_TYPED_FOR_PIN = "The user name that the site's configuration sets has no password. Type it."
 _NEW_AND_REMOVED = "A new password is typed and the stored one is to be removed. Do one of the two."
-_NOBODY = "A password needs a user name. Type it, or leave the password empty."
-_IN_THE_CLEAR = "A password would cross the network unencrypted. Tick TLS, or remove the user name."
+_NOBODY = "A password needs a user name. Type it, or switch Requires authentication off."
+_NO_USERNAME = "The user name is empty. Type it, or switch Requires authentication off."
+_MISSING = "The password is empty. Type it, or switch Requires authentication off."
+_IN_THE_CLEAR = (
+    "A password would cross the network unencrypted. Tick TLS, or switch Requires authentication "
+    "off."
+)
 _NOBODY_TO_REDIRECT_TO = "Type the address that all mail is to go to, or choose another mode."
 _NOBODY_ALLOWED = "Name one address or domain at least, or choose another mode."
 _RELATED = ("host", "port", "password")
@@ -53,7 +59,8 @@ def clean_settings(
     Args:
         raw: field -> what was typed. A field that is missing keeps its value, so an unticked
             box is given as ``False``. A blank ``password`` keeps the one there is; a true
-            ``clear_password`` removes it.
+            ``clear_password`` removes it. A true ``requires_login`` asks for a login: a blank
+            user name is a problem then, and not the way to do without one.
         base: the settings in force.
         unreadable: `StoredSettings.unreadable`. Such a password is kept like any other, or
             nothing else could be saved before it is typed again.
@@ -69,6 +76,7 @@ def clean_settings(
     _follow_address(draft, server)
     _clean_port(draft, server)
     _clean_password(draft)
+    _require_login(draft)
     _compare(draft)
     return Cleaned(draft.settings, draft.problems, draft.notes, draft.keep_password)
 
@@ -177,9 +185,9 @@ def _clean_password(draft: _Draft) -> None:
             draft.problems["username"] = _NOBODY
     elif cleared or not _logs_in(draft):
         draft.values["password"] = ""
-        _require_password(draft, _NOT_TYPED)
+        _require_password(draft, _not_typed(draft))
     elif not (draft.base.password or "password" in draft.unreadable):
-        _require_password(draft, _NOT_TYPED)
+        _require_password(draft, _not_typed(draft))
     elif moved:
         _require_password(draft, TYPE_AGAIN)
     else:
@@ -190,9 +198,25 @@ def _logs_in(draft: _Draft) -> bool:
     return bool(draft.settings.username) or "username" in draft.unreadable
 
 
+def _not_typed(draft: _Draft) -> str:
+    return _NOT_TYPED_FOR_PIN if "username" in draft.pinned else _NOT_TYPED
+
+
 def _require_password(draft: _Draft, problem: str) -> None:
     if draft.settings.username:
         draft.problems["password"] = problem
+
+
+def _require_login(draft: _Draft) -> None:
+    """Whoever switches the login on has a user name; who clears both has asked for none."""
+    if "username" in draft.pinned or not draft.ticked("requires_login"):
+        return
+    if _logs_in(draft) or draft.ticked("clear_password"):
+        return
+    draft.problems.setdefault("username", _NO_USERNAME)
+    there = draft.base.password or {"password"} & (draft.unreadable | draft.pinned)
+    if not (draft.form.get("password") or there):
+        draft.problems.setdefault("password", _MISSING)
 
 
 def _compare(draft: _Draft) -> None:

@@ -169,6 +169,41 @@ def test_user_name_and_password_need_each_other() -> None:
     assert {"password"} == set(nothing.problems)
 
 
+WANTED = {"requires_login": "1", "username": " "}
+
+
+@pytest.mark.parametrize(
+    ("base", "typed", "wrong"),
+    [
+        (Settings(), {}, {"username", "password"}),
+        (Settings(), {"password": "hunter2"}, {"username"}),
+        (SAVED, {}, {"username"}),
+        (SAVED, {"clear_password": "1"}, set()),
+        (SAVED, {"requires_login": "0"}, set()),
+    ],
+)
+def test_login_that_is_asked_for_needs_a_user_name(
+    base: Settings, typed: dict[str, str], wrong: set[str]
+) -> None:
+    """A login switched on is never taken for none: what is missing is told at its field."""
+    cleaned = clean_settings({**WANTED, "password": "", **typed}, base)
+    assert wrong == set(cleaned.problems)
+    assert all("switch Requires authentication off" in each for each in cleaned.problems.values())
+
+
+def test_login_that_is_asked_for_beside_pins_and_lost_keys() -> None:
+    """What the configuration sets, or what is stored and cannot be read, is not asked for."""
+    pinned = clean_settings(WANTED, replace(SAVED, username=""), pinned={"password"})
+    assert {"username"} == set(pinned.problems)
+    assert not clean_settings(WANTED, Settings(), pinned={"username"}).problems
+    lost = clean_settings(WANTED, Settings(), unreadable={"username", "password"})
+    assert not lost.problems
+    typed_for_a_pin = clean_settings(
+        {"password": ""}, replace(SAVED, password=""), pinned={"username"}
+    )
+    assert typed_for_a_pin.problems["password"].endswith("has no password. Type it.")
+
+
 def test_unreadable_password_does_not_block_the_other_fields() -> None:
     """A password that is there but cannot be read is kept like any other."""
     base = replace(SAVED, password="")
@@ -219,7 +254,7 @@ def test_login_without_tls_over_a_network_is_refused(host: str) -> None:
     raw = {"host": host, "username": "bob", "password": "hunter2"}
     assert clean_settings(raw, Settings()).problems == {
         "use_tls": "A password would cross the network unencrypted. "
-        "Tick TLS, or remove the user name."
+        "Tick TLS, or switch Requires authentication off."
     }
 
 

@@ -158,6 +158,31 @@ def test_switching_authentication_off_removes_the_login(admin: Admin, host: Host
     assert (settings.username, settings.password) == ("", "")
 
 
+@pytest.mark.parametrize("path", ["/settings", "/test-messages"])
+def test_authentication_switched_on_with_nothing_typed(admin: Admin, host: Host, path: str) -> None:
+    """Nothing is saved or tested; the switch stays on, and both fields say what is missing."""
+    typed = admin.form(**SERVER, requires_login="1", batch_size="77")
+    answer = admin.post(path, typed)
+    page = Document(answer.text)
+    assert answer.status_code == 422
+    assert "The user name is empty" in page.one(id="pe-username-problem").text
+    assert "The password is empty" in page.one(id="pe-password-problem").text
+    assert "checked" in page.field("requires_login")
+    assert page.field("batch_size")["value"] == "77"
+    assert host.site.load_settings().version == 0
+
+
+def test_emptied_user_name_does_not_remove_the_stored_login(admin: Admin, host: Host) -> None:
+    """Only the user name is asked for; the stored password is still there."""
+    admin.save(**LOGIN)
+    answer = admin.save(username="")
+    page = Document(answer.text)
+    assert answer.status_code == 422
+    assert "The user name is empty" in page.one(id="pe-username-problem").text
+    assert page.one(id="pe-password-problem").text == ""
+    assert host.site.load_settings().settings.password == "correct horse"
+
+
 def test_login_without_the_switch_is_taken_from_the_name(admin: Admin, host: Host) -> None:
     """A script that posts the fields alone, without our switch, still stores its login."""
     form = admin.form(**LOGIN)
