@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 ACTIONS: Mapping[str, str] = {
     "settings.saved": "Saved the settings",
     "mode.changed": "Changed the mode",
-    "test.sent": "Sent a test email",
+    "test.sent": "Tested with an email",
     "test.checked": "Checked the connection",
     "body.read": "Read a message",
     "message.retried": "Retried",
     "message.cancelled": "Cancelled",
+    "message.restored": "Undid a cancellation",
     "message.deleted": "Deleted",
-    "message.readdressed": "Changed the recipient",
-    "message.resent": "Sent again as new",
+    "message.readdressed": "Changed a recipient",
+    "message.resent": "Queued again as new",
     "queue.purged": "Purged finished messages",
 }
-"""Every action that is noted, in the words of the page."""
+"""Every action that is noted, in the words that the page's filter has for it."""
 
 PATIENCE = 5.0
 """Seconds that a note may wait for the database."""

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import ConfigurationError, SettingsError, said
 from ..settings import TLS_MODES, clean_settings, unreadable
-from ..trial import Asked, Kind
-from .common import as_json, command, print_json, site
+from ..trial import Asked, Kind, entry
+from .common import as_json, command, noted, print_json, site
 
 if TYPE_CHECKING:
     from ..settings import Cleaned, Settings, StoredSettings
-    from ..site import Site
     from ..trial import TestReport
-
-log = logging.getLogger("plato_email")
 
 
 @command("test")
@@ -43,23 +38,16 @@ def test(recipient: str | None, check: bool, as_json: bool, **other: str | None)
     settings = _wanted(plato.load_settings(), other)
     kind = Kind.CHECK if check else Kind.SEND
     to = recipient or settings.sender_address
-    report = plato.trials.test(Asked(settings, to, kind, origin=socket.gethostname()))
-    _note(plato, kind, to, settings)
+    asked = Asked(settings, to, kind, origin=socket.gethostname())
+    report = plato.trials.test(asked)
+    action, detail = entry(asked, report)
+    noted(plato, action, **detail)
     if as_json:
         print_json(_report_json(report))
     else:
         _print_report(report)
     if report.outcome not in ("sent", "checked"):
         raise SystemExit(1)
-
-
-def _note(plato: Site, kind: Kind, recipient: str, settings: Settings) -> None:
-    detail = {"recipient": recipient, "server": f"{settings.host}:{settings.port}"}
-    action = "test.checked" if kind is Kind.CHECK else "test.sent"
-    try:
-        plato.audit.note(action, by="flask email test", origin=socket.gethostname(), detail=detail)
-    except SQLAlchemyError:
-        log.exception("a test could not be written to the audit log")
 
 
 def _wanted(stored: StoredSettings, other: dict[str, str | None]) -> Settings:

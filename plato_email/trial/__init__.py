@@ -9,6 +9,7 @@ from __future__ import annotations
 from .conduct import Asked, Trials
 from .engine import DEADLINE, Kind, TestReport, run_trial
 from .log import TrialLog
+from .noted import entry
 from .values import State, Trial
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "Trial",
     "TrialLog",
     "Trials",
+    "entry",
     "run_trial",
 ]

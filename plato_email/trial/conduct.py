@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .engine import Observe
     from .log import TrialLog
 
+    Ended = Callable[[Trial], None]
+
 log = logging.getLogger("plato_email")
 
 CATCHER_PORTS = (1025,)
@@ -97,15 +99,19 @@ class Trials:
         self._remember(asked.settings, report)
         return report
 
-    def run(self, asked: Asked) -> Trial:
+    def run(self, asked: Asked, ended: Ended) -> Trial:
         """Test now and return the trial when it is over; see `start`."""
         running = _Running(self.log, self._begin(asked))
-        self._conduct(asked, running)
+        self._conduct(asked, running, ended)
         self.log.store(running.trial)
         return running.trial
 
-    def start(self, asked: Asked) -> Trial:
+    def start(self, asked: Asked, ended: Ended) -> Trial:
         """Begin a trial in a thread of this process and return it as it begins.
+
+        Args:
+            asked: what is to be tested.
+            ended: called with the trial once its outcome is known, before anybody is told.
 
         Raises:
             TooManyTests: the limit is reached.
@@ -115,7 +121,7 @@ class Trials:
         running = _Running(self.log, self._begin(asked))
         begun = running.trial
         name = f"plato_email trial {begun.token[:8]}"
-        target = running.recorded(lambda: self._conduct(asked, running))
+        target = running.recorded(lambda: self._conduct(asked, running, ended))
         threading.Thread(target=target, name=name, daemon=True).start()
         return begun
 
@@ -158,7 +164,7 @@ class Trials:
         self.log.begin(trial, self.limit)
         return trial
 
-    def _conduct(self, asked: Asked, running: _Running) -> None:
+    def _conduct(self, asked: Asked, running: _Running, ended: Ended) -> None:
         try:
             report = self._try(asked, running.step)
             running.note(
@@ -173,9 +179,13 @@ class Trials:
             running.note(offers=self._offers(asked.settings, report))
         except Exception:
             log.exception("a test was broken off by an error of ours")
-            running.note(state=State.LOST)
+            state = State.LOST
         else:
-            running.note(state=State.DONE)
+            state = State.DONE
+        try:
+            ended(running.trial)
+        finally:
+            running.note(state=state)
 
     def _try(self, asked: Asked, observe: Observe | None = None) -> TestReport:
         return run_trial(

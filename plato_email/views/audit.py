@@ -10,10 +10,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..audit import ACTIONS
 from .actor import actor
+from .log_words import told
 from .pages import render
 from .sites import current_site
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.typing import ResponseReturnValue
 
 log = logging.getLogger("plato_email")
@@ -27,10 +30,21 @@ def note(action: str, subject: str = "", **detail: object) -> None:
     It is done, so a log that cannot be written is told to the site's log and no more. What must
     not happen unseen calls `note_first` before it is done.
     """
-    try:
-        note_first(action, subject, **detail)
-    except SQLAlchemyError:
-        log.exception("%s by %r could not be written to the audit log", action, actor())
+    note_later()(action, subject, **detail)
+
+
+def note_later() -> Callable[..., None]:
+    """Return a `note` in the name of this request's person that can be called when it is over."""
+    write, by = current_site().audit.note, actor()
+    origin = request.remote_addr or ""
+
+    def note(action: str, subject: str = "", **detail: object) -> None:
+        try:
+            write(action, by=by, origin=origin, subject=subject, detail=detail)
+        except SQLAlchemyError:
+            log.exception("%s by %r could not be written to the audit log", action, by)
+
+    return note
 
 
 def note_first(action: str, subject: str = "", **detail: object) -> None:
@@ -57,7 +71,7 @@ def index() -> ResponseReturnValue:
     older = entries[-1].id if len(rows) > PER_PAGE else None
     return render(
         "audit.html",
-        entries=entries,
+        entries=[(each, told(each)) for each in entries],
         older=older,
         before=before,
         action=action,

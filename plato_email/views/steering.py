@@ -34,7 +34,7 @@ STEP = 200
 NOTED: Mapping[Act, str] = {
     Act.RETRY: "message.retried",
     Act.CANCEL: "message.cancelled",
-    Act.RESTORE: "message.retried",
+    Act.RESTORE: "message.restored",
     Act.DELETE: "message.deleted",
 }
 DONE: Mapping[Act, str] = {

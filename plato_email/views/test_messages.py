@@ -12,9 +12,9 @@ from ..forms import SettingsForm
 from ..message import parse_address
 from ..settings import Cleaned
 from ..smtp import Security
-from ..trial import Asked, Kind
+from ..trial import Asked, Kind, entry
 from .actor import actor
-from .audit import note
+from .audit import note_later
 from .pages import is_fragment, render
 from .security import ask
 from .settings import judge, page
@@ -81,20 +81,15 @@ def _asked_form(stored: StoredSettings) -> tuple[SettingsForm, Cleaned]:
 
 def _begun(form: SettingsForm, asked: Asked) -> Response:
     trials = current_site().trials
+    note = note_later()
+
+    def ended(trial: Trial) -> None:
+        action, detail = entry(asked, trial)
+        note(action, **detail)
+
     if is_fragment() and not current_site().in_memory:
-        trial = trials.start(asked)
-        _note(asked)
-        return _told(form, trial, is_begun=True)
-    trial = trials.run(asked)
-    _note(asked)
-    return _told(form, trial)
-
-
-def _note(asked: Asked) -> None:
-    settings = asked.settings
-    server = f"{settings.host}:{settings.port}"
-    action = "test.checked" if asked.kind is Kind.CHECK else "test.sent"
-    note(action, recipient=asked.recipient, server=server)
+        return _told(form, trials.start(asked, ended), is_begun=True)
+    return _told(form, trials.run(asked, ended))
 
 
 def _told(form: SettingsForm, trial: Trial, **context: object) -> Response:

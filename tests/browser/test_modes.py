@@ -114,7 +114,7 @@ def test_log_is_filtered(site: Served, open_page: OpenPage, script: bool) -> Non
     page.get_by_label("Who").fill("ada")
     page.keyboard.press("Enter")
     expect(page.get_by_role("row")).to_have_count(2)
-    expect(page.get_by_role("row").last).to_contain_text("Retried 7")
+    expect(page.get_by_role("row").last).to_contain_text("Retried message 7")
     page.get_by_label("Who").fill("grace")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("No such entry.")).to_be_visible()

@@ -102,7 +102,9 @@ class TestTest:
         result = email(sending, "test", "--check")
         assert (result.exit_code, catcher.connections, len(catcher.mails)) == (0, 1, 0)
         assert "Would be accepted for site@example.com: 354" in result.output
-        assert sending.site.audit.page(limit=1)[0].action == "test.checked"
+        (entry,) = sending.site.audit.page()
+        assert (entry.action, entry.detail["outcome"]) == ("test.checked", "checked")
+        assert entry.actor.startswith("command line")
 
     def test_other_values_for_one_test(self, host: Host, catcher: Catcher) -> None:
         """Options stand in for what is stored, and nothing is stored."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import g
@@ -24,9 +24,9 @@ def note(host: Host, action: str, by: str = "ada", subject: str = "", **detail: 
 
 
 def test_a_save_that_changed_nothing_says_none(admin: Admin, host: Host) -> None:
-    """A list without entries is told as such, not as a blank."""
+    """A save of what was there already says so, not a blank."""
     note(host, "settings.saved", fields=[])
-    assert "fields: none" in admin.open("/audit").text
+    assert "Changed: nothing" in admin.open("/audit").text
 
 
 def whats(page: Document) -> list[str]:
@@ -77,7 +77,7 @@ def test_log_is_paged_by_key_newest_first(
     while older := page.all("a", rel="next"):
         page = Document(admin.client.get(older[0]["href"]).text)
         seen += whats(page)
-    assert seen == [f"Retried {number}" for number in (4, 3, 2, 1, 0)]
+    assert seen == [f"Retried message {number}" for number in (4, 3, 2, 1, 0)]
 
 
 def test_log_is_filtered_by_what_and_who(admin: Admin, host: Host) -> None:
@@ -86,7 +86,7 @@ def test_log_is_filtered_by_what_and_who(admin: Admin, host: Host) -> None:
     note(host, "message.deleted", by="ada", subject="7", count=3)
     note(host, "message.deleted", by="Ada")
     page = admin.open("/audit?action=message.deleted&by=ada")
-    assert whats(page) == ["Deleted 7count: 3"]
+    assert whats(page) == ["Deleted message 7Messages: 3"]
     assert page.chosen("action") == "message.deleted"
     assert page.field("by")["value"] == "ada"
     assert "No such entry" in admin.open("/audit?by=grace").text
@@ -121,6 +121,84 @@ def test_what_is_done_stays_done_where_the_log_fails(admin: Admin, host: Host) -
     assert host.site.load_settings().settings.host == "smtp.example.com"
     with host.app.test_request_context(), pytest.raises(SQLAlchemyError):
         audit.note_first("body.read", "7")
+
+
+@pytest.mark.parametrize(
+    ("action", "subject", "detail", "said"),
+    [
+        (*("test.sent", ""), {"outcome": "sent"}, "Sent a test email"),
+        (
+            *("test.sent", ""),
+            {"recipient": "a@b.example", "outcome": "failed", "why": "No route"},
+            "Tried to send a test email: it failedTest recipient: a@b.exampleWhy: No route",
+        ),
+        (
+            *("test.sent", ""),
+            {"outcome": "broken off"},
+            "Tried to send a test email: the test was broken off",
+        ),
+        (*("test.checked", ""), {"outcome": "checked"}, "Checked the connection: it works"),
+        (*("test.checked", ""), {"outcome": "failed"}, "Checked the connection: it failed"),
+        (*("test.sent", ""), {}, "Tested with an email"),
+        (
+            *("settings.saved", ""),
+            {"fields": ["default_sender", "poll_interval", "password"]},
+            "Saved the settingsChanged: Default Sender, Interval, Password",
+        ),
+        (
+            *("mode.changed", "redirect"),
+            {"before": "live", "to": "qa@x.example"},
+            "Changed the mode to RedirectMode before: LiveRedirect to: qa@x.example",
+        ),
+        (
+            *("mode.changed", "allow"),
+            {"before": "allow"},
+            "Changed who gets mail in the mode Allow-list only",
+        ),
+        (*("body.read", "7"), {"part": "files"}, "Read message 7Part: Attachments"),
+        (*("message.restored", "7"), {}, "Undid the cancellation of message 7"),
+        (
+            *("message.retried", "all failed"),
+            {"count": 3},
+            "Retried all failed messagesMessages: 3",
+        ),
+        (*("message.retried", "17, 18"), {}, "Retried messages 17, 18"),
+        (
+            *("message.cancelled", "2 messages"),
+            {"ids": [7, 8]},
+            "Cancelled 2 messagesMessages: 7, 8",
+        ),
+        (
+            *("message.readdressed", "7"),
+            {"old": "a@b", "new": "c@d"},
+            "Changed a recipient of message 7Before: a@bNow: c@d",
+        ),
+        (
+            *("message.resent", "9"),
+            {"copy_of": 7},
+            "Queued message 9, the same as an older oneOlder one: 7",
+        ),
+        (
+            *("queue.purged", "12"),
+            {"states": ["sent", "failed"], "days": None},
+            "Purged 12 finished messagesState: sent, failedDays: as configured",
+        ),
+    ],
+)
+def test_entries_are_sentences_in_the_words_of_the_pages(
+    admin: Admin, host: Host, action: str, subject: str, detail: dict[str, Any], said: str
+) -> None:
+    """What was done and what came of it, with the labels of the form and no internal name."""
+    note(host, action, subject=subject, **detail)
+    assert whats(admin.open("/audit")) == [said]
+
+
+def test_entry_of_a_message_leads_to_it(admin: Admin, host: Host) -> None:
+    """One press from what was done to what became of it; what was deleted has no page."""
+    note(host, "message.retried", subject="7")
+    note(host, "message.deleted", subject="8")
+    links = [each.text for each in admin.open("/audit").all("a") if "message " in each.text]
+    assert links == ["message 7"]
 
 
 def test_old_entries_are_purged_with_the_rest(host: Host) -> None:

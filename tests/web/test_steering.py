@@ -87,7 +87,7 @@ def test_cancelled_message_is_not_sent_and_can_be_brought_back(
     sending.rounds()
     catcher.wait_for(1)
     assert sending.states() == {number: "sent"}
-    assert [action for action, _ in noted(sending)] == ["message.cancelled", "message.retried"]
+    assert [action for action, _ in noted(sending)] == ["message.cancelled", "message.restored"]
 
 
 def test_delete_asks_first(admin: Admin, host: Host) -> None:

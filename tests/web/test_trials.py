@@ -230,15 +230,6 @@ def test_old_trials_are_deleted(admin: Admin, host: Host, catcher: Catcher) -> N
     assert host.site.database.read(lambda c: c.execute(select(table)).all()) == []
 
 
-def test_each_test_is_in_the_log(admin: Admin, host: Host, catcher: Catcher) -> None:
-    """Who tested what, and where the mail went."""
-    admin.test(**at(catcher))
-    entry = host.site.audit.page(limit=1)[0]
-    assert entry.action == "test.sent"
-    assert entry.detail["recipient"] == "ada@example.com"
-    assert entry.detail["server"] == f"{catcher.host}:{catcher.port}"
-
-
 def aged(host: Host, minutes: int) -> None:
     table = host.site.tables.settings
     at = host.site.clock.now() - timedelta(minutes=minutes)
