@@ -250,7 +250,8 @@ OPTIONS: tuple[Option, ...] = (
         "KEEP_FAILED_DAYS",
         30,
         _between(0, 3650),
-        "Days that failed messages are kept; 0 deletes them at once.",
+        "Days that failed messages are kept, and those that some of their recipients did not get; "
+        "0 deletes failed ones, and the contents of the others, at once.",
     ),
     Option(
         "ALERT_URL", "", _webhook, "Where alerts are posted: mail is failing, mail flows again."

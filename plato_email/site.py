@@ -8,7 +8,7 @@ import os
 import time
 import weakref
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,7 @@ from .database import Database, DatabaseClock
 from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
 from .errors import ConfigurationError, KeyRingError, SettingsError
-from .message import Composed, Envelope
-from .message.renewed import renewed
-from .outbox import CONTENT, Outbox, SteeringRefused
+from .outbox import CONTENT, Outbox
 from .reporting import SignalEvents, tell_of
 from .settings import RULES, Pin, Reencrypted, SettingsStore, read_server
 from .signals import message_queued
@@ -242,36 +240,6 @@ class Site:
         if stored is None:
             return None
         return self.key_ring().unprotect_bytes(stored, CONTENT, message.message_id)
-
-    def resend(self, message: MessageRow) -> QueuedMessage:
-        """Queue a finished message once more, as a new one to all its recipients.
-
-        Raises:
-            SteeringRefused: it is not finished, or its content is gone.
-            SecretUnreadable: the key that it was encrypted with is gone.
-        """
-        if message.finished_at is None:
-            raise SteeringRefused("It is still to be sent; wait for what becomes of it.")
-        data = self.content(message)
-        if data is None:
-            raise SteeringRefused("Its content is gone, so it cannot be sent again.")
-        now = datetime.now(UTC)
-        message_id, data = renewed(data, message.sender, now)
-        composed = Composed(
-            envelope=Envelope(message.sender, message.recipients),
-            message_id=message_id,
-            date=now,
-            subject=message.subject,
-            sender=message.sender,
-            data=data,
-            attachments=message.attachments,
-            priority=message.priority,
-            sensitive=message.sensitive,
-        )
-        ring = self.key_ring()
-        queued = self.database.write(lambda c: self.outbox.enqueue(c, composed, ring))
-        self.committed([queued])
-        return queued
 
     # -- the poller's life ---------------------------------------------------------------------
 

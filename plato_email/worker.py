@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from .delivery import TICK
+from .outbox import PARTIAL
 from .tables import State
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ class Worker:
     def tidy(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Delete what retention says, in small steps; return how many messages went."""
         gone = 0
-        for state, days in retention(self._config):
-            for count in self._outbox.purge(state, timedelta(days=days)):
+        for status, days in retention(self._config):
+            for count in self._outbox.purge(status, timedelta(days=days)):
                 gone += count
                 progress(count)
         bodies = timedelta(days=self._config["KEEP_SENT_BODIES_DAYS"])
@@ -129,11 +130,13 @@ class Worker:
         return gone
 
 
-def retention(config: Config) -> list[tuple[State, int]]:
-    """Return the days that messages of each finished state are kept."""
+def retention(config: Config) -> list[tuple[str, int]]:
+    """Return the days that messages are kept once they are finished, by what became of them."""
     sent, failed = config["KEEP_SENT_DAYS"], config["KEEP_FAILED_DAYS"]
     return [
         (State.SENT, sent),
+        # Where failed ones are not kept at all, its bytes are gone, and it is as any that was sent.
+        (PARTIAL, failed or sent),
         (State.FAILED, failed),
         (State.CANCELLED, sent),
         (State.EXPIRED, sent),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigurationError
+from ..outbox import FINISHED
 from ..settings import unreadable
 from ..worker import retention
 from .common import as_json, command, noted, plural, print_json, site
@@ -19,7 +20,6 @@ from .reports import counted
 
 if TYPE_CHECKING:
     from ..site import Site
-    from ..tables import State
 
 
 @command("send-due")
@@ -91,7 +91,7 @@ def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
 @command("purge")
 @click.option(
     "--state",
-    type=click.Choice(["sent", "failed", "cancelled", "expired"]),
+    type=click.Choice(FINISHED),
     help="Only messages in this state; by default all of them, each by its own retention.",
 )
 @click.option("--days", type=click.IntRange(0, 3650), help="Older than this, not the retention.")
@@ -104,7 +104,7 @@ def purge(state: str | None, days: int | None, dry_run: bool, as_json: bool) -> 
     """
     plato = site()
     rules = retention(plato.config)
-    chosen = [(s, d if days is None else days) for s, d in rules if state in (None, s.value)]
+    chosen = [(s, d if days is None else days) for s, d in rules if state in (None, s)]
     ages = [(s, timedelta(days=d)) for s, d in chosen]
     counts = {s: plato.outbox.purgeable_count(s, age) for s, age in ages}
     total = sum(counts.values())
@@ -118,20 +118,20 @@ def purge(state: str | None, days: int | None, dry_run: bool, as_json: bool) -> 
     else:
         click.echo(f"{plural(gone, 'message')} deleted.")
     if gone:
-        states = [s.value for s, _ in chosen]
+        states = [str(s) for s, _ in chosen]
         noted(plato, "queue.purged", str(gone), states=states, days=days)
 
 
 def _print_plan(
-    chosen: Sequence[tuple[State, int]], counts: Mapping[State, int], *, as_json: bool
+    chosen: Sequence[tuple[str, int]], counts: Mapping[str, int], *, as_json: bool
 ) -> None:
     """Say what a purge would delete."""
     if as_json:
-        print_json({"would_delete": {s.value: count for s, count in counts.items()}})
+        print_json({"would_delete": {str(s): count for s, count in counts.items()}})
         return
-    for state, days in chosen:
-        words = f"{plural(counts[state], 'message')} older than {plural(days, 'day')}"
-        click.echo(f"{state.value:<10} {words}")
+    for status, days in chosen:
+        words = f"{plural(counts[status], 'message')} older than {plural(days, 'day')}"
+        click.echo(f"{status:<10} {words}")
 
 
 def _refuse_when_off(plato: Site) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from .browsing import Browsing, Count, Fault, Page
 from .claiming import LEASE, Claiming
 from .enqueue import CONTENT, Enqueuing
+from .fault import PARTIAL
 from .figures import Figures
 from .grammar import KEYS, PRIORITY_NAMES, STATUSES, Search, SearchError, read_search
 from .keeping import Keeping
 from .reading import Reading
 from .recording import Recording
 from .steering import Act, Steered, SteeringRefused
-from .upkeep import Upkeep
+from .upkeep import FINISHED, Upkeep
 from .values import (
     Advanced,
     Attempt,
@@ -40,8 +41,10 @@ class Outbox(Enqueuing, Claiming, Recording, Reading, Browsing, Figures, Upkeep,
 
 __all__ = [
     "CONTENT",
+    "FINISHED",
     "KEYS",
     "LEASE",
+    "PARTIAL",
     "PRIORITY_NAMES",
     "STATUSES",
     "Act",

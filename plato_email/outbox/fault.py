@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from hashlib import blake2s
 
+PARTIAL = "partial"
+"""The mark of a message that some of its recipients have and others will not get: no error's, so
+that an index holds all of these together, whatever each was refused for."""
 # What differs between two mails that met the same fate: whom, where, when, which.
 _QUOTED = re.compile(r"<[^<>\s]*>|\"[^\"]*\"|'[^']*'")
 _ADDRESS = re.compile(r"[^\s<>@:;,=]+@[^\s<>@:;,]+")

@@ -17,7 +17,8 @@ from typing import Any
 from ..errors import PlatoEmailError
 from .statements import PRIORITIES
 
-STATUSES = ("queued", "deferred", "sending", "sent", "failed", "cancelled", "expired")
+STATUSES = ("queued", "deferred", "sending", "sent", "partial", "failed", "cancelled", "expired")
+"""``partial`` messages were sent, but not to all their recipients; they are ``sent``, too."""
 PRIORITY_NAMES = dict(zip(PRIORITIES, ("high", "normal", "low"), strict=True))
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LARGEST = 2**63 - 1
@@ -131,7 +132,8 @@ def _has(typed: str) -> str:
 KEYS: tuple[Key, ...] = (
     Key(
         "status",
-        f"What has become of it: {', '.join(STATUSES[:-1])} or {STATUSES[-1]}.",
+        f"What has become of it: {', '.join(STATUSES[:-1])} or {STATUSES[-1]}; "
+        "partial was sent, but not to all its recipients.",
         "status:failed",
         partial(_one_of, {each: each for each in STATUSES}),
     ),

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, or_
+from sqlalchemy import and_, case, literal_column, or_
 
 from ..tables import State
+from .fault import PARTIAL
 from .statements import is_in
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Matching:
                 return and_(is_in(message, State.QUEUED), later)
             case "sending":
                 return is_in(message, State.CLAIMED, State.SENDING)
+            case "partial":
+                # Those in flight once more are not.
+                return message.c.fault == literal_column(f"'{PARTIAL}'")
             case _:
                 return is_in(message, State(word))
 

@@ -95,22 +95,32 @@ class Reading(OutboxPart):
         """Return what became of each recipient, where they were treated differently."""
         recipient = self._tables.recipient
         query = select(recipient).where(recipient.c.message_id == number)
-        return tuple(
-            RecipientOutcome(
-                *(row.address, row.outcome, row.code, row.enhanced or "", row.reply or "", row.at)
-            )
-            for row in self._database.read(lambda c: c.execute(query).all())
-        )
+        return tuple(map(_outcome, self._database.read(lambda c: c.execute(query).all())))
 
-    def refused_in_part(self, messages: Iterable[MessageRow]) -> frozenset[int]:
-        """Return which of ``messages`` were sent, but not to all their recipients."""
-        several = [m.id for m in messages if m.state == State.SENT and len(m.recipients) > 1]
-        if not several:
-            return frozenset()
+    def without(self, message: MessageRow) -> tuple[str, ...]:
+        """Return the recipients of a message that no server has taken it for."""
+        if message.state == State.SENT and not message.partial:
+            return ()
+        has = {each.address for each in self.outcomes(message.id) if each.outcome == "accepted"}
+        return tuple(each for each in message.recipients if each not in has)
+
+    def missed(self, messages: Iterable[MessageRow]) -> dict[int, tuple[RecipientOutcome, ...]]:
+        """Return who did not get those of ``messages`` that were sent, but not to all."""
+        partial = [message.id for message in messages if message.partial]
+        if not partial:
+            return {}
         recipient = self._tables.recipient
-        refused = recipient.c.outcome == "refused"
-        query = select(recipient.c.message_id).where(recipient.c.message_id.in_(several), refused)
-        return frozenset(self._database.read(lambda c: c.scalars(query).all()))
+        without = recipient.c.outcome != "accepted"
+        query = select(recipient).where(recipient.c.message_id.in_(partial), without)
+        people: dict[int, tuple[RecipientOutcome, ...]] = dict.fromkeys(partial, ())
+        for row in self._database.read(lambda c: c.execute(query).all()):
+            people[row.message_id] += (_outcome(row),)
+        return people
+
+
+def _outcome(row: Row[Any, Any]) -> RecipientOutcome:
+    said = (row.code, row.enhanced or "", row.reply or "")
+    return RecipientOutcome(row.address, row.outcome, *said, row.at)
 
 
 def _attempt(row: Row[Any, Any]) -> Attempt:

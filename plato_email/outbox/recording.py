@@ -24,6 +24,7 @@ from .writing import (
     attempt,
     conclusion,
     is_noted,
+    is_partial,
     is_plain,
     recipients,
     said,
@@ -334,7 +335,7 @@ class Recording(OutboxPart):
     def _keeps(self, result: Result) -> bool:
         """Whether the bytes of a message are needed, or kept, after this result."""
         if result.state is State.SENT:
-            return self._keep_sent_bodies
+            return self._keep_sent_bodies or (self._keep_failed and is_partial(result))
         return result.state in (State.QUEUED, State.FAILED)
 
 

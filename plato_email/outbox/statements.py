@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from ..database import utcnow
 from ..tables import DateTime, State
-from .fault import fault_of
+from .fault import PARTIAL, fault_of
 from .ready import Ready
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Statements:
         at = bindparam("b_at", type_=DateTime)
         self.reap_sending = unsure.values(state=State.QUEUED.value, available_at=at)
         state = bindparam("b_state", type_=String)
-        fault = case((state == literal_column("'failed'"), UNSURE_FAULT))
+        fault = case((state == literal_column("'failed'"), UNSURE_FAULT), else_=PARTIAL)
         self.reap_spent = unsure.values(state=state, finished_at=at, fault=fault)
         recipient = self._tables.recipient
         self.somebody_has_it = select(recipient.c.address).where(

@@ -20,6 +20,7 @@ from sqlalchemy import and_, case, delete, select, update
 from ..errors import PlatoEmailError
 from ..tables import State
 from .base import OutboxPart
+from .fault import PARTIAL
 from .statements import is_in
 from .values import dump_recipients, load_recipients
 from .walking import LARGEST_ID
@@ -37,7 +38,9 @@ class Act(StrEnum):
     """What can be done to messages."""
 
     RETRY = "retry"
-    """Try now, attempts from zero: what has failed, waits for a later try, or was cancelled."""
+    """Try now, attempts from zero: what has failed, waits for a later try, or was cancelled.
+
+    One that only some recipients have goes to the others."""
     CANCEL = "cancel"
     """Do not send what waits; its content is kept, so that it can be restored."""
     RESTORE = "restore"
@@ -122,7 +125,7 @@ class Steering(OutboxPart):
         stored = select(content.c.message_id).where(content.c.message_id == message.c.id).exists()
         columns = (
             *(message.c.id, message.c.state, message.c.recipients, message.c.expires_at),
-            message.c.sensitive,
+            *(message.c.sensitive, message.c.fault),
         )
         known = [each for each in ids if 0 < each <= LARGEST_ID]
         query = select(*columns, stored.label("stored")).where(message.c.id.in_(known))
@@ -133,7 +136,8 @@ class Steering(OutboxPart):
         """Why a message is left alone, or ""."""
         if row is None:
             return GONE
-        if row.state not in ALLOWED[act]:
+        partial = act is Act.RETRY and row.fault == PARTIAL
+        if row.state not in ALLOWED[act] and not partial:
             return State.SENDING.value if row.state == State.CLAIMED else str(row.state)
         if act not in NEED_CONTENT:
             return ""

@@ -7,13 +7,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from ..tables import State
+from .fault import PARTIAL
 from .steering import STEP, Act, Steering
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
+
+
+FINISHED = ("sent", PARTIAL, "failed", "cancelled", "expired")
+"""What messages can be that go no further."""
 
 
 class Upkeep(Steering):
@@ -39,33 +44,39 @@ class Upkeep(Steering):
             last = ids[-1]
             yield len(self._failed_again(ids))
 
-    def purge(self, state: State, older_than: timedelta) -> Iterator[int]:
+    def purge(self, status: str, older_than: timedelta) -> Iterator[int]:
         """Delete finished messages; yield how many after each small step.
 
+        Args:
+            status: one of `FINISHED`; *sent* are those that all their recipients have.
+            older_than: since they were finished.
+
         Raises:
-            ValueError: ``state`` is one of a message that may still be sent.
+            ValueError: messages that are so may still be sent.
         """
-        if state not in (State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED):
-            raise ValueError(f"Messages that are {state} are not finished and stay.")
+        if status not in FINISHED:
+            raise ValueError(f"Messages that are {status} are not finished and stay.")
         limit = self._clock.now() - older_than
-        while ids := self._database.read(lambda c: self._purgeable(c, state, limit)):
+        state = State.SENT if status == PARTIAL else State(status)
+        while ids := self._database.read(lambda c: self._purgeable(c, status, limit)):
             yield self._database.write(partial(self._delete_rows, ids=ids, state=state))
 
-    def purgeable_count(self, state: State, older_than: timedelta) -> int:
+    def purgeable_count(self, status: str, older_than: timedelta) -> int:
         """Return how many messages `purge` would delete."""
-        message = self._tables.message
-        query = select(func.count()).where(
-            message.c.state == state.value,
-            message.c.finished_at < self._clock.now() - older_than,
-        )
+        old = self._ended(status, self._clock.now() - older_than)
+        query = select(func.count()).select_from(self._tables.message).where(*old)
         return int(self._database.read(lambda c: c.scalar(query)) or 0)
 
     def drop_sent_contents(self, older_than: timedelta) -> int:
-        """Delete the stored bytes of messages sent longer ago; return how many."""
+        """Delete the stored bytes of messages sent longer ago; return how many.
+
+        Of those that some recipients did not get they are kept as those of failed ones are.
+        """
         message, content = self._tables.message, self._tables.content
+        limit = self._clock.now() - older_than
+        to_all = [message.c.fault.is_(None)] if self._keep_failed else []
         sent = select(message.c.id).where(
-            message.c.state == State.SENT.value,
-            message.c.finished_at < self._clock.now() - older_than,
+            message.c.state == State.SENT.value, message.c.finished_at < limit, *to_all
         )
         query = select(content.c.message_id).where(content.c.message_id.in_(sent)).limit(STEP)
         ids = list(self._database.read(lambda c: c.execute(query).scalars().all()))
@@ -110,17 +121,23 @@ class Upkeep(Steering):
         return list(self._database.read(lambda c: c.execute(query.limit(STEP)).scalars().all()))
 
     def _failed_again(self, ids: Sequence[int]) -> Sequence[int]:
-        """Retry those that have failed, and no others."""
+        """Retry those that have failed, also for some of their recipients, and no others."""
         message = self._tables.message
-        query = select(message.c.id).where(
-            message.c.id.in_(ids), message.c.state == State.FAILED.value
-        )
-        failed = self._database.read(lambda c: c.execute(query).scalars().all())
-        return self.steer(Act.RETRY, failed).done
+        failed = or_(message.c.state == State.FAILED.value, message.c.fault == PARTIAL)
+        query = select(message.c.id).where(message.c.id.in_(ids), failed)
+        found = self._database.read(lambda c: c.execute(query).scalars().all())
+        return self.steer(Act.RETRY, found).done
 
-    def _purgeable(self, connection: Connection, state: State, limit: datetime) -> list[int]:
-        message = self._tables.message
-        query = select(message.c.id).where(
-            message.c.state == state.value, message.c.finished_at < limit
-        )
+    def _purgeable(self, connection: Connection, status: str, limit: datetime) -> list[int]:
+        query = select(self._tables.message.c.id).where(*self._ended(status, limit))
         return list(connection.execute(query.limit(STEP)).scalars())
+
+    def _ended(self, status: str, limit: datetime) -> list[ColumnElement[bool]]:
+        """The conditions of messages that ended so before ``limit``."""
+        message = self._tables.message
+        old = message.c.finished_at < limit
+        if status == PARTIAL:
+            return [message.c.fault == PARTIAL, old]
+        if status == State.SENT:
+            return [message.c.state == status, old, message.c.fault.is_(None)]
+        return [message.c.state == status, old]

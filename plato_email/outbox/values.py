@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tables import State
+from .fault import PARTIAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,13 +202,20 @@ class MessageRow:
     enhanced: str
     reply: str
     fault: str
-    """The same for all failed messages that met the same trouble; see `outbox.fault`."""
+    """The same for all messages that met the same trouble; see `outbox.fault`."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether some of its recipients have it and others will not get it."""
+        return self.fault == PARTIAL
 
     @property
     def status(self) -> str:
-        """The state as the pages name it: claimed is sending, and put off is deferred."""
+        """The state as the search names it: claimed is sending, put off is deferred."""
         if self.state == State.CLAIMED:
             return State.SENDING.value
+        if self.partial:
+            return PARTIAL
         return "deferred" if self.deferred else self.state
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..tables import State
-from .fault import fault_of
+from .fault import PARTIAL, fault_of
 from .values import REPLY_LENGTH, Result
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def is_plain(result: Result) -> bool:
     return result.state is State.SENT and result.outcome == "sent"
 
 
+def is_partial(result: Result) -> bool:
+    """Whether some recipients have the message and others will not get it."""
+    return result.state is State.SENT and result.outcome not in ("sent", "redirected")
+
+
 def is_noted(result: Result) -> bool:
     """Whether the try gets a row of its own."""
     return not (is_plain(result) or result.repeats)
@@ -40,7 +45,7 @@ def is_noted(result: Result) -> bool:
 def conclusion(result: Result, now: datetime, process: str) -> Row:
     """Return what a result does to the message's row."""
     again = result.state is State.QUEUED
-    words = said(result.stage, result.code, result.enhanced, result.reply)
+    words = _trouble(result)
     told = (result.started_at, result.milliseconds, process) if is_plain(result) else (None,) * 3
     return {
         "id": result.message.id,
@@ -49,10 +54,26 @@ def conclusion(result: Result, now: datetime, process: str) -> Row:
         "available_at": now + timedelta(seconds=result.retry_in) if again else None,
         "charge": int(result.charged) - int(result.begun),
         "unknown": int(result.unknown),
-        "fault": fault_of(**words) if result.state is State.FAILED else None,
+        "fault": _mark(result, words),
         **dict(zip(TRY, told, strict=True)),
         **words,
     }
+
+
+def _trouble(result: Result) -> Row:
+    """What is wrong with the message: of one that some recipients have, what another was told."""
+    if result.accepted and result.refused:
+        later = [each for each in result.refused.values() if each.verdict.value != "permanent"]
+        one = (later or [*result.refused.values()])[0]
+        return said("recipient", one.code, one.enhanced, one.reply)
+    return said(result.stage, result.code, result.enhanced, result.reply)
+
+
+def _mark(result: Result, words: Row) -> str | None:
+    """What the message is found by among others that met the same."""
+    if is_partial(result):
+        return PARTIAL
+    return fault_of(**words) if result.state is State.FAILED else None
 
 
 def attempt(result: Result, process: str) -> Row:

@@ -45,6 +45,8 @@ class Route(NamedTuple):
     view: Callable[..., ResponseReturnValue]
     action: str
     """What ``authorize`` is asked for before anything else happens."""
+    also: str = ""
+    """What it is asked for, too."""
 
 
 ROUTES: tuple[Route, ...] = (
@@ -60,7 +62,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/messages", "messages", messages.index, "view"),
     Route("POST", "/messages", "steer", steering.steer, "manage_queue"),
     Route("GET", "/messages/<int:id>", "message", message.show, "view"),
-    Route("POST", "/messages/<int:id>/recipient", "readdress", mending.readdress, "manage_queue"),
+    Route(
+        "POST",
+        "/messages/<int:id>/recipient",
+        "readdress",
+        mending.readdress,
+        "manage_queue",
+        # The text reaches somebody else, who may be whoever presses the button.
+        also="view_body",
+    ),
     Route("POST", "/messages/<int:id>/copies", "resend", mending.resend, "manage_queue"),
     Route("GET", "/messages/<int:id>/body", "body", bodies.show, "view_body"),
     Route("GET", "/messages/<int:id>/body.html", "body_html", bodies.html, "view_body"),
@@ -95,7 +105,10 @@ def make_blueprint(site: Site) -> Blueprint:
             methods=[route.method],
             strict_slashes=False,
         )
-    actions = {f"{blueprint.name}.{route.endpoint}": route.action for route in ROUTES}
+    actions = {
+        f"{blueprint.name}.{route.endpoint}": tuple(filter(None, (route.action, route.also)))
+        for route in ROUTES
+    }
     gate = Gate(site, actions)
     blueprint.before_request(gate.refusal)
     blueprint.register_error_handler(CSRFError, gate.refused_by_host)

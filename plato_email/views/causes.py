@@ -33,7 +33,7 @@ def causes_of(site: Site) -> list[Cause]:
 
 def diagnosis_of(message: MessageRow, settings: Settings) -> Diagnosis | None:
     """Return what is known about the last answer to a message; see `diagnose_remembered`."""
-    if message.state == "sent":
+    if message.state == "sent" and not message.partial:
         return None
     return diagnose_remembered(message, settings)
 

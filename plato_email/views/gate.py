@@ -29,7 +29,7 @@ logger = logging.getLogger("plato_email")
 class Gate:
     """The gate of one app; ``actions`` says what each endpoint needs to be allowed."""
 
-    def __init__(self, site: Site, actions: Mapping[str, str]) -> None:
+    def __init__(self, site: Site, actions: Mapping[str, tuple[str, ...]]) -> None:
         self._site = site
         self._actions = actions
 
@@ -37,14 +37,15 @@ class Gate:
         """Return the answer to a request that must not reach its view, or ``None``."""
         if request.endpoint == STATIC_ENDPOINT:
             return None
-        action = self._actions.get(request.endpoint or "")
-        answer = ask(self._site, action) if action else False
-        if isinstance(answer, Response):
-            g.plato_email_host_answers = True
-            return answer
-        if not answer:
-            log_refusal(action)
-            return denied()
+        # An endpoint that nobody knows needs what nobody has.
+        for action in self._actions.get(request.endpoint or "", ("",)):
+            answer = ask(self._site, action) if action else False
+            if isinstance(answer, Response):
+                g.plato_email_host_answers = True
+                return answer
+            if not answer:
+                log_refusal(action)
+                return denied()
         if request.method in SAFE_METHODS:
             return None
         if is_foreign():
@@ -57,7 +58,7 @@ class Gate:
         return self.refusal() or settings.expired()
 
 
-def log_refusal(why: str | None) -> None:
+def log_refusal(why: str) -> None:
     """Leave a trace, in the log alone: a row for each would let anybody fill the database."""
     logger.warning(
         "refused: %s %.200r by %r from %s (%s)",

@@ -9,12 +9,18 @@ from flask import redirect, request, url_for
 from ..errors import SecretUnreadable
 from ..message import parse_address
 from ..outbox import SteeringRefused
+from ..resending import AddressesRefused
+from ..resending import resend as send_again
 from . import audit, message
+from .gate import denied, log_refusal
+from .pages import Words
 from .sites import current_site
 from .told import say
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
+
+    from ..outbox import QueuedMessage
 
 
 def readdress(id: int) -> ResponseReturnValue:
@@ -24,7 +30,7 @@ def readdress(id: int) -> ResponseReturnValue:
         new = parse_address(typed).addr_spec
         current_site().outbox.readdress(id, old, new)
     except (ValueError, SteeringRefused) as error:
-        return message.show(id, 422, old=old, typed=typed, problem=str(error))
+        return message.show(id, 422, typed={old: typed}, problems={old: str(error)})
     audit.note("message.readdressed", str(id), old=old, new=new)
     current_site().poller.wake()
     say(f"Queued again, to {new} in the place of {old}.")
@@ -32,15 +38,52 @@ def readdress(id: int) -> ResponseReturnValue:
 
 
 def resend(id: int) -> ResponseReturnValue:
-    """Queue a finished message once more, as a new one."""
+    """Queue a finished message once more, as a new one.
+
+    The form of a message that only some have names the others, each with an address that can be
+    changed or left empty. Where text reaches somebody else by that, it takes who may read it.
+    """
     site = current_site()
     row = site.outbox.message(id)
     if row is None:
         return message.show(id)
+    typed = _typed()
+    if any(old != new for old, new in typed.items() if new) and not Words.may("view_body"):
+        log_refusal("view_body")
+        return denied()
     try:
-        queued = site.resend(row)
+        changed = _read(typed) if typed else None
+        queued = send_again(site, row, changed)
+    except AddressesRefused as error:
+        return message.show(id, 422, typed=typed, problems=error.problems)
     except (SteeringRefused, SecretUnreadable) as error:
-        return message.show(id, 422, refused=str(error))
-    audit.note("message.resent", str(queued.id), copy_of=id)
-    say(f"Queued as a new message, the same as message {id}.")
+        return message.show(id, 422, typed=typed, refused=str(error))
+    _note(id, changed or {}, queued)
     return redirect(url_for("plato_email.message", id=queued.id), 303)
+
+
+def _typed() -> dict[str, str]:
+    """What stands beside each recipient that did not get it."""
+    new = [each.strip() for each in request.form.getlist("new")]
+    return dict(zip(request.form.getlist("old"), new, strict=False))
+
+
+def _read(typed: dict[str, str]) -> dict[str, str]:
+    """The address for each recipient, but for those whose field was emptied."""
+    changed, problems = {}, {}
+    for old, new in typed.items():
+        try:
+            if new:
+                changed[old] = old if new == old else parse_address(new).addr_spec
+        except ValueError as error:
+            problems[old] = str(error)
+    if problems:
+        raise AddressesRefused(problems)
+    return changed
+
+
+def _note(id: int, changed: dict[str, str], queued: QueuedMessage) -> None:
+    others = [f"{new} in the place of {old}" for old, new in changed.items() if old != new]
+    audit.note("message.resent", str(queued.id), copy_of=id, **({"to": others} if others else {}))
+    whom = f", to {', '.join(queued.recipients)}" if changed else ""
+    say(f"Queued as a new message, the same as message {id}{whom}.")

@@ -10,13 +10,27 @@ from .sites import current_site
 from .told import take_told
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask.typing import ResponseReturnValue
 
 
-def show(id: int, code: int = 200, **mending: str) -> ResponseReturnValue:
+def show(
+    id: int,
+    code: int = 200,
+    *,
+    typed: Mapping[str, str] | None = None,
+    problems: Mapping[str, str] | None = None,
+    refused: str = "",
+) -> ResponseReturnValue:
     """Its tries, its recipients, what is known about what went wrong, and what can be done.
 
-    ``mending`` is what somebody typed to mend it and what is wrong with that.
+    Args:
+        id: the number of the message.
+        code: of the answer.
+        typed: what was typed to mend it, for each recipient.
+        problems: what is wrong with that, for each recipient.
+        refused: why nothing was done.
     """
     site = current_site()
     message = site.outbox.message(id)
@@ -29,8 +43,9 @@ def show(id: int, code: int = 200, **mending: str) -> ResponseReturnValue:
         attempts=site.outbox.attempts(id),
         outcomes={each.address: each for each in site.outbox.outcomes(id)},
         diagnosis=diagnosis_of(message, site.load_settings().settings),
+        without=site.outbox.without(message),
         stored=site.outbox.content(id) is not None,
         now=site.clock.now(),
         told=take_told(),
-        mending=mending,
+        mending={"typed": typed or {}, "problems": problems or {}, "refused": refused},
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flask import request, url_for
 
-from ..outbox import KEYS, STATUSES, Place, Search, SearchError, read_search
+from ..outbox import KEYS, PARTIAL, STATUSES, Place, Search, SearchError, read_search
 from .causes import Cause, causes_of
 from .pages import is_fragment, render
 from .sites import current_site
@@ -59,7 +59,7 @@ def _answer(
         typed=typed,
         search=search,
         page=page,
-        in_part=current_site().outbox.refused_in_part(page.messages if page else ()),
+        missed=current_site().outbox.missed(page.messages if page else ()),
         problem=problem,
         tabs=_tabs(search, current_site().outbox.counts(), found=page is not None),
         causes=_causes(search),
@@ -80,7 +80,9 @@ def _tabs(search: Search, counts: Mapping[str, Count], *, found: bool) -> list[T
     tabs = [Tab("", None, address(rest), found and not current and rest == search.text)]
     for status in STATUSES:
         href = address(f"status:{status} {rest}".strip())
-        tabs.append(Tab(status, counts[status], href, status == current))
+        # Rare, so that it has a tab only where there is any.
+        if status != PARTIAL or counts[status].number or status == current:
+            tabs.append(Tab(status, counts[status], href, status == current))
     return tabs
 
 

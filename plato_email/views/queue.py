@@ -48,7 +48,7 @@ def _keeps(config: Config) -> Iterator[tuple[str, int, str]]:
     words = {
         "KEEP_SENT_DAYS": "Sent, cancelled and expired messages, without what was written",
         "KEEP_SENT_BODIES_DAYS": "What was written in sent messages",
-        "KEEP_FAILED_DAYS": "Failed messages, with all that is in them",
+        "KEEP_FAILED_DAYS": "Failed messages, also for some recipients, with all that is in them",
         "KEEP_AUDIT_DAYS": "The log of who did what",
     }
     for name, what in words.items():

@@ -140,6 +140,7 @@ def test_counts_stop_at_their_limit(filled: Host, monkeypatch: pytest.MonkeyPatc
         "deferred": "1",
         "sending": "1",
         "sent": "1",
+        "partial": "0",
         "failed": "3",
         "cancelled": "1",
         "expired": "1",

@@ -11,7 +11,8 @@ from tests.support.sites import Host
 
 LISTS = (
     *("", "status:queued", "status:deferred", "status:sending", "status:sent", "status:failed"),
-    *("status:cancelled", "id:7", "id:x@example.com", "newer:1d", "status:failed newer:1d"),
+    *("status:cancelled", "status:partial", "status:partial newer:1d", "status:failed newer:1d"),
+    *("id:7", "id:x@example.com", "newer:1d"),
     "fault:0123456789abcdef",
 )
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from plato_email import message_failed, message_sending, message_sent
-from plato_email.outbox import Claimed, Result, Slice
+from plato_email.outbox import Claimed, Result, Slice, read_search
 from plato_email.tables import State
 from tests.support.databases import fresh_database
 from tests.support.documents import blocks, read
@@ -100,6 +100,9 @@ def _over_smtp(host: Watched) -> None:
         host.rounds()
         server.refusals = {"busy@example.com": "550 5.1.1 gone"}
         host.due()
+        host.rounds()
+        (partial,) = host.site.outbox.page(read_search("status:partial")).messages
+        assert host.site.outbox.retry(partial.id)
         host.rounds()
 
         def veto(_: object, message: Claimed) -> bool:

@@ -177,6 +177,21 @@ def test_sensitive_message_goes_to_no_other_address(admin: Admin, host: Host) ->
     assert noted(host) == []
 
 
+def test_another_address_takes_who_may_read_it(admin: Admin, host: Host) -> None:
+    """Else whoever steers could have any failed mail sent to a mailbox of their own."""
+    number = host.send(recipients=["ada@exmaple.com"])
+    fail(host, number)
+    host.site.authorize = lambda action: action != "view_body"
+    page = admin.open(f"/messages/{number}")
+    assert "Send to another address" not in page.text
+    assert page.one("button", value="retry").text == "Retry now"
+    form = {"csrf_token": page.all("input", name="csrf_token")[0]["value"]}
+    form |= {"old": "ada@exmaple.com", "new": "mallory@example.com"}
+    assert admin.post(f"/messages/{number}/recipient", form).status_code == 403
+    assert host.states() == {number: "failed"}
+    assert noted(host) == []
+
+
 def hidden(page: Document) -> dict[str, str]:
     """What the form of a step sends by itself."""
     fields = [each for each in page.all("input", type="hidden") if "name" in each]

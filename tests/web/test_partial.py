@@ -1,0 +1,121 @@
+"""Mail that some did not get: found by a click, and sent to the others, by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.web.html import Document
+
+if TYPE_CHECKING:
+    from tests.support.sites import Host
+    from tests.support.smtp_servers import Catcher
+    from tests.web.conftest import Admin
+
+HAS, GONE, FULL = "ada@example.com", "gone@example.com", "full@example.com"
+
+
+@pytest.fixture
+def number(sending: Host, catcher: Catcher) -> int:
+    """A mail that one of three got."""
+    return send(sending, catcher)
+
+
+def send(host: Host, catcher: Catcher, **fields: bool) -> int:
+    """Send a mail that one of three gets."""
+    catcher.refusals[GONE] = "550 5.1.1 No such user"
+    catcher.refusals[FULL] = "552 5.2.2 Mailbox full"
+    number = host.send(subject="Minutes", recipients=[HAS, GONE, FULL], **fields)
+    host.rounds()
+    catcher.wait_for(1)
+    return number
+
+
+def again(admin: Admin, number: int, *new: str, code: int = 303) -> str:
+    """Type addresses beside those who did not get it and send; return the page that comes."""
+    token = admin.open("/settings").one(id="pe-csrf")["value"]
+    form: dict[str, Any] = {"csrf_token": token, "old": [GONE, FULL], "new": list(new)}
+    answer = admin.post(f"/messages/{number}/copies", form)
+    assert answer.status_code == code, answer.text
+    return admin.client.get(answer.location).text if code == 303 else answer.text
+
+
+def test_list_leads_to_it(admin: Admin, sending: Host, number: int) -> None:
+    """A tab where there are any, and beside each row who did not get it and why."""
+    sending.send(recipients=[HAS])
+    sending.rounds()
+    page = admin.open("/messages")
+    (tab,) = [each for each in page.all("a") if each.text == "Partial 1"]
+    found = Document(admin.client.get(tab["href"]).text)
+    (row,) = found.all("tr", data_state="sent")
+    assert row["id"] == f"pe-m{number}"
+    assert f"not to {FULL} +1: 552 5.2.2 Mailbox full" in row.text
+    sending.site.outbox.retry(number)
+    assert "Partial" not in admin.open("/messages").text
+
+
+def test_others_get_it_as_a_new_mail(
+    admin: Admin, sending: Host, catcher: Catcher, number: int
+) -> None:
+    """Each address as it was, changed, or left out; never who has it; the log names the change."""
+    page = admin.open(f"/messages/{number}")
+    assert [each["value"] for each in page.all("input", name="new")] == [GONE, FULL]
+    assert "Send again as new" not in page.text
+    text = again(admin, number, "eve@example.com", "")
+    assert f"the same as message {number}, to eve@example.com." in text
+    sending.rounds()
+    first, second = catcher.wait_for(2)
+    assert (first.recipients, second.recipients) == ((HAS,), ("eve@example.com",))
+    (entry, *_) = sending.site.audit.page()
+    assert entry.detail["to"] == [f"eve@example.com in the place of {GONE}"]
+
+
+def test_wrong_address_stands_beside_its_field(admin: Admin, number: int) -> None:
+    """What was typed is kept; who has it is named; nothing at all to send to is told."""
+    page = Document(again(admin, number, "eve@", HAS, code=422))
+    fields = page.all("input", name="new")
+    assert [field["value"] for field in fields] == ["eve@", HAS]
+    assert page.one(id=fields[0]["aria-describedby"]).text
+    page = Document(again(admin, number, GONE, HAS, code=422))
+    (field,) = [each for each in page.all("input", name="new") if "aria-invalid" in each]
+    assert f"{HAS} has it already" in page.one(id=field["aria-describedby"]).text
+    assert "No address was left" in again(admin, number, "", "", code=422)
+
+
+def test_form_that_names_others_is_refused(admin: Admin, sending: Host, number: int) -> None:
+    """A form that was made up mails nobody who has it; without any field the others get it."""
+    token = admin.open("/settings").one(id="pe-csrf")["value"]
+    form = {"csrf_token": token, "old": HAS, "new": "eve@example.com"}
+    answer = admin.post(f"/messages/{number}/copies", form)
+    assert (answer.status_code, f"{HAS} has it already" in answer.text) == (422, True)
+    assert len(sending.states()) == 1
+    assert admin.post(f"/messages/{number}/copies", {"csrf_token": token}).status_code == 303
+    (copy, _) = sending.site.outbox.messages()
+    assert copy.recipients == (GONE, FULL)
+
+
+def test_who_may_not_read_it_sends_it_nowhere_else(
+    admin: Admin, sending: Host, number: int
+) -> None:
+    """To the same addresses, yes; no field can be typed into, and a made-up form is 403."""
+    sending.site.authorize = lambda action: action != "view_body"
+    page = admin.open(f"/messages/{number}")
+    assert ["readonly" in each for each in page.all("input", name="new")] == [True, True]
+    again(admin, number, "eve@example.com", FULL, code=403)
+    assert len(sending.states()) == 1
+    again(admin, number, GONE, FULL)
+    assert len(sending.states()) == 2
+
+
+def test_sensitive_one_goes_to_the_same_addresses_alone(
+    admin: Admin, sending: Host, catcher: Catcher
+) -> None:
+    """As it stays for those it was written for, whoever asks."""
+    number = send(sending, catcher, sensitive=True)
+    page = admin.open(f"/messages/{number}")
+    assert ["readonly" in each for each in page.all("input", name="new")] == [True, True]
+    assert "is sensitive" in again(admin, number, "eve@example.com", FULL, code=422)
+    assert len(sending.states()) == 1
+    again(admin, number, GONE, FULL)
+    assert len(sending.states()) == 2
