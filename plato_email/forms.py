@@ -176,6 +176,9 @@ class BoundField:
         return " ".join(f"{self.id}-{part}" for part in parts)
 
 
+_NOT_KEPT = "The password that you typed is never put back on the page: type it again."
+
+
 class Way(NamedTuple):
     """A link to a field."""
 
@@ -245,6 +248,12 @@ class SettingsForm:
             clear_password=not login or "clear_password" in data,
         )
 
+    def to(self, recipient: str) -> SettingsForm:
+        """The same form with another recipient of the test; "" leaves it alone."""
+        if not recipient:
+            return self
+        return replace(self, values={**self.values, "recipient": recipient})
+
     def raw(self) -> dict[str, Value]:
         """What the rules of ``settings`` are to judge: only what can be edited."""
         fields = {name: self.values[name] for name in self.values if name != "recipient"}
@@ -307,7 +316,7 @@ class SettingsForm:
         lost = self._lost("password")
         if self.has_password and not (pinned_by or lost):
             known = replace(known, help="A password is stored. Leave this blank to keep it.")
-        typed = "A typed password is never sent back: type it again." if self.password else ""
+        typed = _NOT_KEPT if self.password else ""
         return BoundField(
             known,
             "",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from .diagnosis.remembered import diagnose_remembered
 from .durations import span
 from .errors import said
+from .settings import Mode
 
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis
     from .outbox import Gate, Outbox, Process, Statistics
-    from .settings import StoredSettings
+    from .settings import Settings, StoredSettings
 
 SILENT = timedelta(seconds=90)
 """A sender that has not reported for this long is taken for gone."""
@@ -104,7 +105,7 @@ class Status:
             case Condition.POLLING_OFF:
                 return f"Mail is queued and none is sent until it is switched on again.{waiting}"
             case Condition.HELD:
-                return f"Mail is queued and none is sent until the mode is Live again.{waiting}"
+                return _held(self.settings.settings) + waiting
             case Condition.FAILING:
                 return _failing(self.gate, self.diagnosis) + waiting
             case Condition.POLLER_SILENT if self.in_memory:
@@ -231,6 +232,12 @@ def _waiting(count: int) -> str:
     if not count:
         return ""
     return " 1 message is waiting." if count == 1 else f" {count:,} messages are waiting."
+
+
+def _held(settings: Settings) -> str:
+    if settings.mode == Mode.HOLD:
+        return "Mode Hold: mail is queued and none is sent until the mode is Live again."
+    return "Mode Redirect has no address: mail is queued and none is sent until it has one."
 
 
 def _failing(gate: Gate | None, diagnosis: Diagnosis | None) -> str:

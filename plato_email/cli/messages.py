@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from ..outbox import MessageRow
 
+NONE = "No message has been queued yet."
+_OVER = ("sent", "failed", "expired")
+"""Where the reply is what became of the message, and not of its last try alone."""
+
 
 @command("list")
 @click.argument("search", nargs=-1)
@@ -29,8 +33,11 @@ def list_messages(search: tuple[str, ...], limit: int, as_json: bool) -> None:
     if as_json:
         print_json([_as_json(message) for message in found])
         return
-    for message in found:
-        click.echo(_line(message))
+    line = ""
+    for line in map(_line, found):
+        click.echo(line)
+    if not line:
+        click.echo(f"No message matches {' '.join(search)}." if search else NONE, err=True)
 
 
 def _quoted(word: str) -> str:
@@ -43,7 +50,8 @@ def _line(message: MessageRow) -> str:
     to, *others = message.recipients or ("nobody",)
     whom = f"{to} +{len(others)}" if others else to
     subject = "(sensitive)" if message.sensitive else message.subject
-    reply = f"  [{said(message.code, message.reply)}]" if message.reply else ""
+    when = "" if message.status in _OVER else "last time: "
+    reply = f"  [{when}{said(message.code, message.reply)}]" if message.reply else ""
     return f"{message.id:>8}  {message.status:<9}  {whom}  {subject}{reply}"
 
 

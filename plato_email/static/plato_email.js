@@ -70,6 +70,15 @@
     });
   });
 
+  // What was said of the last save is over as soon as something else is done.
+  const forgetNotice = (event) => {
+    if (!event.target.closest?.(".plato-email form")) return;
+    if (event.type === "click" && !event.target.closest("button, summary")) return;
+    document.querySelector("[data-pe-notice]")?.remove();
+  };
+  document.addEventListener("input", forgetNotice);
+  document.addEventListener("click", forgetNotice);
+
   // A button that fills fields in, as filling.py does where no script runs. Here the page stays,
   // and with it a typed password. With data-pe-fill that is all; without, the form is sent as well.
   const OFF = ["", "0", "off", "false"];

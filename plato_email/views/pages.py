@@ -24,11 +24,13 @@ REFRESH = 10
 WATCH = 5
 """The same where the queue is what the page is about."""
 _NOTICE = "_plato_email_notice"
+_RECIPIENT = "_plato_email_recipient"
+LONGEST_ADDRESS = 320
 UNSAID: Mapping[str, object] = {
-    **dict.fromkeys(("conflict", "trial", "stages", "too_many", "section"), None),
+    **dict.fromkeys(("conflict", "trial", "stages", "too_many", "section", "status"), None),
     **dict.fromkeys(("filled", "offer", "presets", "report"), None),
     **dict.fromkeys(("told", "ids", "run", "asks", "message", "mending"), None),
-    **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten"), False),
+    **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten", "is_page"), False),
     **dict.fromkeys(("notice", "aloud", "headline", "problem", "so_far"), ""),
 }
 """What a view leaves out; a host's context processor must not fill it in."""
@@ -52,6 +54,20 @@ def notify(text: str, notes: Mapping[str, str]) -> None:
     that shows every category would say ours twice.
     """
     session[_NOTICE] = [text, dict(notes)]
+
+
+def remember_recipient(typed: str, usual: str) -> None:
+    """Keep the recipient of test mails for this session; the usual one follows the settings."""
+    if typed and typed != usual:
+        session[_RECIPIENT] = typed[:LONGEST_ADDRESS]
+    else:
+        session.pop(_RECIPIENT, None)
+
+
+def remembered_recipient() -> str:
+    """Return the recipient that was typed last in this session, or ""."""
+    typed: str = session.get(_RECIPIENT, "")
+    return typed
 
 
 def take_notice() -> tuple[str, dict[str, str]]:

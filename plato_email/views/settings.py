@@ -13,7 +13,14 @@ from ..forms import BY_NAME, SettingsForm
 from ..settings import Mode, clean_settings
 from .actor import actor
 from .audit import note
-from .pages import is_fragment, notify, render, take_notice
+from .pages import (
+    is_fragment,
+    notify,
+    remember_recipient,
+    remembered_recipient,
+    render,
+    take_notice,
+)
 from .security import ask
 from .sender_domain import make_offer, presets
 from .sites import current_site
@@ -37,7 +44,7 @@ def index() -> ResponseReturnValue:
 
 def show() -> ResponseReturnValue:
     """The settings in force, and once, that they were saved."""
-    form = SettingsForm.of(current_site().load_settings())
+    form = SettingsForm.of(current_site().load_settings()).to(remembered_recipient())
     # A HEAD, which has no page, must not use the notice up.
     notice, notes = take_notice() if request.method == "GET" else ("", {})
     return page(form.saying(notes=notes), notice=notice)
@@ -46,7 +53,7 @@ def show() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Store what was typed, or give it back with what is wrong."""
     stored = current_site().load_settings()
-    form = SettingsForm.typed(request.form, stored)
+    form = typed_form(stored)
     cleaned = judge(form, stored)
     form = form.saying(cleaned.problems, cleaned.notes)
     if cleaned.problems:
@@ -66,10 +73,18 @@ def fill() -> ResponseReturnValue:
 
     Without such a button it is asked whose mail the sender is, where no script does.
     """
-    form = SettingsForm.typed(request.form, current_site().load_settings())
+    form = typed_form(current_site().load_settings())
     names = [name for name in read(request.form.get(BUTTON, "")) if name not in form.pinned]
     filled = [BY_NAME[name].label for name in names if name in BY_NAME]
     return page(form, filled=filled, offer=None if filled else _offer(form, ask=True))
+
+
+def typed_form(stored: StoredSettings) -> SettingsForm:
+    """The form as it was sent; whom the test mails go to is remembered for this session."""
+    form = SettingsForm.typed(request.form, stored)
+    if "recipient" in request.form:
+        remember_recipient(str(form.values["recipient"]), stored.settings.sender_address)
+    return form
 
 
 def judge(form: SettingsForm, stored: StoredSettings) -> Cleaned:

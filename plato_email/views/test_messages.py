@@ -17,7 +17,7 @@ from .actor import actor
 from .audit import note_later
 from .pages import is_fragment, render
 from .security import ask
-from .settings import judge, page
+from .settings import judge, page, typed_form
 from .sites import current_site
 from .stages import headline, stage_lines, waited_for
 
@@ -70,7 +70,7 @@ def show(token: str) -> ResponseReturnValue:
 
 def _asked_form(stored: StoredSettings) -> tuple[SettingsForm, Cleaned]:
     """The form that is to be tested: the saved settings for who may not change them."""
-    typed = SettingsForm.typed(request.form, stored)
+    typed = typed_form(stored)
     if ask(current_site(), "edit_settings") is True:
         return typed, judge(typed, stored)
     opened = SettingsForm.of(stored)
@@ -122,7 +122,7 @@ def _too_many(form: SettingsForm, error: TooManyTests) -> Response:
 
 def _answer(form: SettingsForm, code: int, **context: object) -> Response:
     if not is_fragment():
-        return page(form, code, **{"is_test": True, **context})
+        return page(form, code, **{"is_test": True, "is_page": True, **context})
     status = current_site().status()
     return render("_test_answer.html", code, form=form, status=status, **context)
 

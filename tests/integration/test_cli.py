@@ -64,6 +64,24 @@ class TestList:
         assert [(each["status"], each["subject"]) for each in found] == [("queued", None)]
         assert "77" not in email(host, "list").output
 
+    def test_no_match_is_said(self, host: Host) -> None:
+        """In a sentence beside the list, which is empty; for a script it is an empty list."""
+        empty = email(host, "list")
+        assert (empty.exit_code, empty.stdout) == (0, "")
+        assert empty.stderr == "No message has been queued yet.\n"
+        host.send()
+        none = email(host, "list", "status:failed", "to:@acme.com")
+        assert (none.exit_code, none.stdout) == (0, "")
+        assert none.stderr == "No message matches status:failed to:@acme.com.\n"
+        assert json.loads(email(host, "list", "--json", "status:failed").stdout) == []
+
+    def test_reply_of_an_earlier_try_is_told_as_that(self, host: Host, catcher: Catcher) -> None:
+        """What waits again still tells what the last try met, and not as its state."""
+        (number,) = fail_some(host, catcher.port, 1)
+        assert "[554 5.7.1 no]" in email(host, "list").output
+        email(host, "retry", str(number))
+        assert "[last time: 554 5.7.1 no]" in email(host, "list").output
+
     def test_search_that_cannot_be_read_is_one_line(self, host: Host) -> None:
         """The page's own sentence, exit code 1."""
         result = email(host, "list", "statsu:failed")

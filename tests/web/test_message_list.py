@@ -105,6 +105,25 @@ def test_mail_that_some_did_not_get_says_so(admin: Admin, sending: Host, catcher
     assert "Sent to some" in page
 
 
+def test_reply_of_an_earlier_try_is_told_as_that(
+    admin: Admin, sending: Host, catcher: Catcher
+) -> None:
+    """A message that was queued again has no reply yet: what is shown is what was said before."""
+    catcher.refusals["gone@example.com"] = "550 5.1.1 No such user"
+    number = sending.send(recipients=["gone@example.com"])
+    sending.rounds()
+    row, page = admin.open("/messages").one(id=f"pe-m{number}"), f"/messages/{number}"
+    why = admin.open(page).one(id="pe-why").text
+    assert "last time" not in row.text + why.lower()
+    sending.site.outbox.retry(number)
+    row = admin.open("/messages").one(id=f"pe-m{number}")
+    assert "last time: 550 5.1.1 No such user" in row.text
+    again = admin.open(page)
+    assert why.partition(" ")[2] in again.one(id="pe-why").text
+    assert "Last time: " in again.one(id="pe-why").text
+    assert "pe-bad" not in again.one("section", aria_labelledby="pe-why")["class"]
+
+
 def test_hostile_subject_is_only_text(admin: Admin, host: Host) -> None:
     """What a mail says cannot become part of the page, nor of htmx's language."""
     hostile = '"><script>alert(1)</script><hx-partial hx-target="body">x</hx-partial>'

@@ -22,7 +22,7 @@ SERVER = {"host": "smtp.example.com", "default_sender": "a@example.com"}
 WORDS = {
     "redirect": "Redirect: every mail goes to qa@x.example, nobody else gets any.",
     "allow": "Allow-list only: mail goes to the addresses and domains on the list",
-    "hold": "Hold: mail is queued and none is sent.",
+    "hold": "Hold: mail is queued and none is sent",
 }
 
 
@@ -124,8 +124,24 @@ def test_configuration_pins_the_mode(tmp_path: Path) -> None:
 
 
 def test_redirection_pinned_without_an_address_says_what_it_does(tmp_path: Path) -> None:
-    """It holds mail back, and the strip says why."""
+    """It holds mail back, and every page says why."""
     config: dict[str, Any] = {"PLATO_EMAIL_MODE": "redirect"}
     with fresh_database("sqlite", tmp_path) as url, hosted(url, tmp_path, **config) as host:
-        page = Admin(host).open("/messages")
+        admin = Admin(host)
+        page = admin.open("/messages")
         assert "Redirect without an address" in page.one(id="pe-strip").text
+        host.configure(25, mode="redirect")
+        banner = admin.open().one(data_plato_email_state="held")
+        assert "Mode Redirect has no address" in banner.text
+
+
+def test_hold_is_said_once(admin: Admin, host: Host) -> None:
+    """By the banner where there is one, with the way to change it, and else by the strip."""
+    host.configure(25, mode="hold")
+    for path, said in (("/settings", "Mail is held."), ("/queue", "Mail is held."), ("/audit", "")):
+        page = admin.open(path)
+        assert len(page.has("data-plato-email-mode")) == 1
+        assert bool(page.all(id="pe-strip")) == (not said)
+        (way,) = [each for each in page.all("a") if each.text == "Change the mode"]
+        assert way["href"].endswith("#pe-who")
+        assert said in page.one(data_plato_email_mode="hold").text

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from plato_email.errors import Stage
 from tests.support.smtp_servers import Catcher
+from tests.web.conftest import Admin
 from tests.web.html import Document
 
 if TYPE_CHECKING:
     from tests.support.sites import Host
-    from tests.web.conftest import Admin
 
 
 def at(catcher: Catcher, **more: str | None) -> dict[str, str | None]:
@@ -130,6 +130,27 @@ def test_recipient_is_the_default_sender_until_another_is_typed(admin: Admin) ->
     """The box holds the address of the stored sender, without its name."""
     admin.save(default_sender="Site <site@example.com>", host="smtp.example.com")
     assert admin.open().field("recipient")["value"] == "site@example.com"
+
+
+def test_typed_recipient_stays(admin: Admin, host: Host, catcher: Catcher) -> None:
+    """Through a test, a save and later pages of this session; the usual one follows the sender."""
+    admin.test(**at(catcher))
+    admin.save(**at(catcher))
+    assert admin.open().field("recipient")["value"] == "ada@example.com"
+    assert Admin(host).open().field("recipient")["value"] == "site@example.com"
+    admin.save(recipient="site@example.com")
+    admin.save(default_sender="new@example.com")
+    assert admin.open().field("recipient")["value"] == "new@example.com"
+
+
+def test_typed_password_that_is_not_kept_is_asked_for(admin: Admin) -> None:
+    """Without a script it is said next to the field, and beside the button that would save."""
+    with Catcher(users={"ada": "secret"}) as catcher:
+        typed = at(catcher, requires_login="1", username="ada", password="secret")
+        whole, watched = Document(admin.test(**typed).text), admin.test_by_htmx(**typed).text
+    assert "never put back on the page: type it again." in whole.one(id="pe-password-note").text
+    assert "type the password again" in whole.one(id="pe-trial").text
+    assert "type the password again" not in watched
 
 
 def test_password_of_a_test_is_not_given_back(admin: Admin, catcher: Catcher) -> None:
