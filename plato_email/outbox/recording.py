@@ -270,12 +270,30 @@ class Recording(OutboxPart):
                 mine += results
             elif together:
                 raise _TakenOver
+            elif self._conclude_ended(connection, results[0], rows[0]):
+                mine += results
             else:
                 log.warning(
-                    "message %s: another sender took it over; outcome %s at %s not stored",
+                    "message %s: taken over, or ended, meanwhile; outcome %s at %s not stored",
                     *(results[0].message.message_id, results[0].outcome, results[0].stage),
                 )
         return mine
+
+    def _conclude_ended(self, connection: Connection, result: Result, row: Row) -> bool:
+        """Write down what a server took of a message that was ended while its sender was in doubt.
+
+        Rare: nobody is asked for a message that is still ours. Whom it was taken for is noted in
+        any case, so that they do not get it again if it is brought back.
+        """
+        if result.state is State.SENT:
+            return bool(self._results.conclude_ended.run(connection, [row]).rowcount)
+        message = self._tables.message
+        ours = select(message.c.id).where(
+            message.c.id == row["id"], message.c.lease_token == row["token"]
+        )
+        if result.accepted and connection.execute(ours).first():
+            self._note_recipients(connection, recipients(result, self._clock.now()))
+        return False
 
     def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:
         """Return what was written already, by a commit whose answer was lost."""

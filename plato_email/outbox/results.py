@@ -29,7 +29,7 @@ from .statements import is_still
 from .writing import CONCLUDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import ColumnElement, Select, Table, Update
 
@@ -45,6 +45,14 @@ truth that this sender knows wins over the doubt.
 """
 
 
+ENDED = (State.CANCELLED, State.EXPIRED, State.SENT)
+"""States in which no more than a success is written down, of a message that still has our token.
+
+It was reaped as unknown, and then cancelled, or too old, or given up for those who lack it. That a
+server took it is true all the same; that it should be tried again is not.
+"""
+
+
 class Results:
     """Statements on one site's tables, ready to run."""
 
@@ -53,6 +61,7 @@ class Results:
         this = message.c.id == _given("id", BigId)
         self.begin = Ready(_begin(message).where(this))
         self.conclude = Ready(_conclude(message, _given).where(this))
+        self.conclude_ended = Ready(_conclude(message, _given, ENDED).where(this))
         self.note_attempt = Ready(
             insert(attempt).values({c.name: _given(c.name, c.type) for c in _noted(attempt)})
         )
@@ -109,10 +118,10 @@ def _at_once(tables: Tables) -> Select[Any]:
     return select(stored, begun).add_cte(concluded, began, dropped, noted)
 
 
-def _conclude(message: Table, given: Given) -> Update:
+def _conclude(message: Table, given: Given, states: Sequence[State] = CONCLUDABLE) -> Update:
     """End a try; ``given`` says where the value of a name stands."""
     available = func.coalesce(given("available_at", DateTime), message.c.available_at)
-    return _change(message, *CONCLUDABLE).values(
+    return _change(message, *states).values(
         **{name: given(name, message.c[name].type) for name in CONCLUDED},
         lease_token=None,
         lease_until=None,

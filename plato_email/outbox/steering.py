@@ -150,7 +150,9 @@ class Steering(OutboxPart):
         # What is due already keeps its place in the queue.
         due = and_(is_in(message, State.QUEUED), message.c.available_at <= now)
         at = case((due, message.c.available_at), else_=now)
-        self._queue(connection, ids, attempts=0, unknowns=0, available_at=at)
+        # Without its token: it goes again, whatever a sender in doubt may still find out.
+        again = {"attempts": 0, "unknowns": 0, "available_at": at, "lease_token": None}
+        self._queue(connection, ids, **again)
         # Who has it is not mailed again; who was refused gets another chance.
         recipient = self._tables.recipient
         refused = (recipient.c.message_id.in_(ids), recipient.c.outcome != "accepted")
@@ -161,7 +163,7 @@ class Steering(OutboxPart):
 
     def _queue(self, connection: Connection, ids: Sequence[int], **values: Any) -> None:
         again = {"state": State.QUEUED.value, "finished_at": None, "fault": None}
-        self._change(connection, ids, lease_token=None, **again, **values)
+        self._change(connection, ids, **again, **values)
 
     def _cancel(self, connection: Connection, ids: Sequence[int]) -> None:
         now = self._clock.now()

@@ -6,14 +6,16 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from plato_email.outbox import Act, SteeringRefused
+from plato_email.errors import RecipientRefusal, Verdict
+from plato_email.outbox import Act, Result, Slice, SteeringRefused
 from plato_email.tables import State
 from tests.support.catcher import Catcher
 from tests.support.sites import Host
@@ -79,6 +81,56 @@ def test_recipient_of_a_failed_message_is_exchanged_once(host: Host) -> None:
     assert (row.recipients, row.state) == (("c@example.com", "b@example.com"), "queued")
     with pytest.raises(SteeringRefused, match="queued by now"):
         outbox.readdress(number, "b@example.com", "d@example.com")
+
+
+def in_doubt(host: Host, recipients: Sequence[str]) -> tuple[int, Slice]:
+    """A message whose sender has begun it, and is then so slow that others take it for dead."""
+    number, outbox = host.send(recipients=list(recipients)), host.site.outbox
+    held = outbox.claim(limit=1, batch=100, interval=30, send_attempts=5)
+    assert isinstance(held, Slice)
+    assert outbox.advance(held, begin=held.messages).begun == {number}
+    message, past = host.site.tables.message, host.site.clock.now() - timedelta(seconds=1)
+    lapse = update(message).where(message.c.id == number).values(lease_until=past)
+    host.site.database.write(lambda c: c.execute(lapse))
+    outbox.claim(limit=1, batch=0, interval=30, send_attempts=5)
+    assert host.states()[number] == "queued"
+    return number, held
+
+
+def ended(host: Host, held: Slice, state: State, outcome: str, **more: Any) -> Result:
+    """How the slow sender's try ended."""
+    at = host.site.clock.now()
+    return Result(held.messages[0], state, outcome, at, 1, "accepted", 250, "", "OK", **more)
+
+
+def test_late_success_of_a_cancelled_message_is_not_lost(host: Host) -> None:
+    """It was sent, whatever was wanted of it meanwhile: the page tells the truth."""
+    outbox = host.site.outbox
+    for undone in (False, True):
+        number, held = in_doubt(host, ["a@example.com"])
+        assert outbox.steer(Act.CANCEL, [number]).done == (number,)
+        if undone:
+            assert outbox.steer(Act.RESTORE, [number]).done == (number,)
+        assert not outbox.advance(held, done=[ended(host, held, State.SENT, "sent")]).lost
+        assert host.states()[number] == "sent"
+        assert outbox.content(number) is None
+        assert "sent" in [each.outcome for each in outbox.attempts(number)]
+
+
+def test_late_word_to_try_again_does_not_undo_a_cancellation(host: Host) -> None:
+    """It stays cancelled; who has it already is known, and left out if it is brought back."""
+    people, outbox = ("a@example.com", "b@example.com"), host.site.outbox
+    number, held = in_doubt(host, people)
+    outbox.steer(Act.CANCEL, [number])
+    later = RecipientRefusal(452, "4.2.2", "full", Verdict.TEMPORARY)
+    more = {"accepted": people[:1], "refused": {people[1]: later}}
+    result = ended(host, held, State.QUEUED, "partly", **more)
+    assert outbox.advance(held, done=[result]).lost == {number}
+    assert host.states()[number] == "cancelled"
+    outbox.steer(Act.RETRY, [number])
+    again = outbox.claim(limit=1, batch=100, interval=30, send_attempts=5)
+    assert isinstance(again, Slice)
+    assert [each.recipients for each in again.messages] == [people[1:]]
 
 
 def test_two_administrators_and_four_senders_lose_nothing(host: Host) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from plato_email import message_failed, message_sending, message_sent
-from plato_email.outbox import Claimed, Result, Slice, read_search
+from plato_email.outbox import Act, Claimed, Result, Slice, read_search
 from plato_email.tables import State
 from tests.support.databases import fresh_database
 from tests.support.documents import blocks, read
@@ -142,6 +142,27 @@ def _with_dying_senders(host: Watched) -> None:
     _killed_in_the_last_try(host)
 
 
+def _ended_in_doubt(host: Watched) -> None:
+    """Cancelled, brought back, cancelled again, or too old, before a slow sender's answer."""
+    outbox, message = host.site.outbox, host.site.tables.message
+    for is_cancelled in (True, False):
+        host.send()
+        held, begun = host.begin()
+        host.lapse()
+        if is_cancelled:
+            for act in (Act.CANCEL, Act.RESTORE, Act.CANCEL):
+                assert outbox.steer(act, [begun.id]).done
+        else:
+            past = host.site.clock.now() - timedelta(seconds=1)
+            with host.site.database.transaction() as connection:
+                connection.execute(update(message).values(expires_at=past))
+            host.due()
+            outbox.claim(limit=1, batch=1000, interval=30, send_attempts=2)
+        at = host.site.clock.now()
+        result = Result(begun, State.SENT, "sent", at, 1, "accepted")
+        assert not outbox.advance(held, done=[result]).lost
+
+
 def _killed_in_the_last_try(host: Watched) -> tuple[Slice, Claimed]:
     """Queue a message and let each sender that begins it die; return what the last one held."""
     host.send()
@@ -173,10 +194,11 @@ def test_the_states_are_those_of_the_table() -> None:
 
 
 def test_the_arrows_are_what_the_code_does(watched: Watched) -> None:
-    """Deliveries, refusals, vetoes, dying senders and retention take exactly the drawn ways."""
+    """Deliveries, refusals, vetoes, steering, deaths and retention take exactly the drawn ways."""
     _over_smtp(watched)
     _refused_at_the_dot(watched)
     _with_dying_senders(watched)
+    _ended_in_doubt(watched)
     _without_its_content(watched)
     _purged(watched)
     assert watched.seen() == drawn()
