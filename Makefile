@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+PICTURES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types format bench docs clean
+.PHONY: help run test check lint types format bench docs pictures clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -39,6 +40,9 @@ bench: $(VENV)/.has-test .venv-bench/.has-peers ## Measure ours beside its peers
 
 docs: $(VENV)/.has-demo ## Write the reference pages anew from the code; the other pages are read as they are
 	@$(BIN)/python docs/generate.py
+
+pictures: $(VENV)/.has-test ## Take the pictures of the docs anew, in a real browser (PICTURES="settings overview": only these)
+	@$(BIN)/python docs/pictures.py $(PICTURES)
 
 clean: ## Remove what make made: .venv, caches, and the demo's data in instance/
 	rm -rf $(VENV) .venv-bench build dist instance .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \

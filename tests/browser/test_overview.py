@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,20 +13,19 @@ from sqlalchemy import make_url
 from plato_email.tables import State
 from plato_email.views import pages
 from tests.support.axe import accessibility_faults
+from tests.support.busy_day import busy_day
 from tests.support.rows import put
 from tests.support.serving_thread import Served
 from tests.support.sites import hosted
 
 if TYPE_CHECKING:
     from tests.browser.conftest import OpenPage
-    from tests.support.sites import Host
 
 pytestmark = pytest.mark.browser
 
 OVERVIEW = "/admin/email/queue"
 DESK = {"width": 1180, "height": 820}
 PHONE = {"width": 390, "height": 844}
-DAY_OF_MAIL = (12, 4, 0, 0, 2, 9, 31, 74, 112, 140, 96, 88, 120, 133, 81, 64, 70, 92, 41, 20, 8)
 
 
 @pytest.fixture
@@ -36,22 +34,9 @@ def busy(tmp_path: Path) -> Iterator[Served]:
     hook = {"PLATO_EMAIL_ALERT_URL": "https://hooks.example.com/T0KEN"}
     with hosted(make_url(f"sqlite:///{tmp_path / 'site.db'}"), tmp_path, **hook) as host:
         host.configure(25, batch_size=100, poll_interval=30)
-        fill(host)
+        busy_day(host)
         with Served(host) as served:
             yield served
-
-
-def fill(host: Host) -> None:
-    """A day of mail, an hour without a server, and a newsletter on its way."""
-    now, outbox = host.site.clock.now(), host.site.outbox
-    for hours, count in enumerate(DAY_OF_MAIL, 2):
-        put(host, State.SENT, now - timedelta(hours=hours), count)
-        put(host, State.FAILED, now - timedelta(hours=hours), 17 if hours == 9 else hours % 3 // 2)
-    put(host, State.SENT, now - timedelta(seconds=50), 90)
-    put(host, State.QUEUED, now - timedelta(minutes=1), 310)
-    put(host, State.QUEUED, now + timedelta(minutes=9), 4)
-    outbox.report("a" * 32, now - timedelta(hours=5))
-    outbox.report("b" * 32, now - timedelta(hours=5), "OperationalError: the database was away")
 
 
 def open_it(open_page: OpenPage, served: Any, **options: Any) -> Page:

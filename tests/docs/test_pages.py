@@ -96,20 +96,29 @@ def test_python_compiles(page: Path) -> None:
         compile(code, f"{page.name} example {number}", "exec")
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for themselves
     spec.loader.exec_module(module)
     return module
 
 
 def test_generated_pages_are_current() -> None:
     """The reference pages are what docs/generate.py would write now."""
-    pages = _generator().pages()
+    pages = _script("generate").pages()
     stale = [name(path) for path, text in pages.items() if path.read_text("utf-8") != text]
     assert stale == [], "run: make docs"
+
+
+def test_every_picture_can_be_taken_again() -> None:
+    """docs/pictures.py knows each picture that a page shows, and takes none that no page shows."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = set(re.findall(r"images/([a-z-]+)\.png", text))
+    assert shown == set(_script("pictures").PICTURES)
+    assert shown == {each.stem for each in (DOCS / "images").iterdir()}
 
 
 def test_the_api_page_names_everything_public() -> None:

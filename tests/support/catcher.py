@@ -45,6 +45,7 @@ class Catcher:
         utf8: offer SMTPUTF8.
         refusals: the reply to RCPT, for instance ``"550 5.1.1 unknown"``, by address.
         final: the reply after the final dot, in place of an acceptance.
+        at: the port; 0 for any that is free.
     """
 
     tls: ssl.SSLContext | None = None
@@ -57,6 +58,7 @@ class Catcher:
     utf8: bool = True
     refusals: dict[str, str] = field(default_factory=dict)
     final: str = ""
+    at: int = 0
 
     def __post_init__(self) -> None:
         self.mails: list[Caught] = []
@@ -70,7 +72,7 @@ class Catcher:
     host = HOST
 
     def __enter__(self) -> Self:
-        listener = socket.create_server((HOST, 0))
+        listener = socket.create_server((HOST, self.at))
         # Inherited by the connections, which asyncio would otherwise leave to Nagle's algorithm.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]
