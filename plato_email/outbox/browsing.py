@@ -8,12 +8,13 @@ from there.
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, select, union_all
 
 from ..tables import State
 from .base import OutboxPart
@@ -25,16 +26,17 @@ from .statements import is_in
 from .walking import Place, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select
 
     from .values import MessageRow
 
 COUNTED = 10_000
 """Messages that a tab counts at most; above, it says "10,000+"."""
 SAMPLED = 2_000
-"""Failed messages, the latest, that the commonest errors are found among, and each counted to."""
+"""Messages that the commonest errors are found among: the latest that failed, of each priority the
+next to be tried. Each error of failed ones is counted so far, too."""
 PATIENCE = 0.03
 """Seconds that a page searches where no index helps."""
 
@@ -68,7 +70,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Failed messages that met the same trouble, and one of them."""
+    """Failed, or deferred, messages that met the same trouble, and one of them."""
 
     mark: str
     count: Count
@@ -140,19 +142,37 @@ class Browsing(OutboxPart):
 
     def faults(self, limit: int = 5) -> tuple[Fault, ...]:
         """Return the commonest errors among the latest failed messages, the commonest first."""
-        message, now = self._tables.message, self._clock.now()
 
         def work(connection: Connection) -> tuple[Fault, ...]:
             groups = connection.execute(self._commonest(limit)).all()
-            latest = select(message).where(message.c.id.in_([group.latest for group in groups]))
-            rows = {row.id: message_row(row, now) for row in connection.execute(latest)}
-            return tuple(
-                Fault(group.fault, self._alike(connection, group.fault), rows[group.latest])
-                for group in groups
-                if group.latest in rows
+            return self._with_examples(
+                connection,
+                [(each.fault, self._alike(connection, each.fault), each.latest) for each in groups],
             )
 
         return self._database.read(work)
+
+    def deferrals(self, limit: int = 5) -> tuple[Fault, ...]:
+        """Return what the deferred messages that are tried next wait for, the commonest first."""
+
+        def work(connection: Connection) -> tuple[Fault, ...]:
+            rows = connection.execute(self._deferred()).all()
+            full = max(Counter(row.priority for row in rows).values(), default=0) == SAMPLED
+            latest = {row.fault: row.id for row in rows}
+            common = Counter(row.fault for row in rows if row.fault).most_common(limit)
+            groups = [(mark, Count(number, full), latest[mark]) for mark, number in common]
+            return self._with_examples(connection, groups)
+
+        return self._database.read(work)
+
+    def _with_examples(
+        self, connection: Connection, groups: Sequence[tuple[str, Count, int]]
+    ) -> tuple[Fault, ...]:
+        """Make values of marks, their counts, and the id of a message of each."""
+        message, now = self._tables.message, self._clock.now()
+        query = select(message).where(message.c.id.in_([id for _, _, id in groups]))
+        rows = {row.id: message_row(row, now) for row in connection.execute(query)}
+        return tuple(Fault(mark, n, rows[id]) for mark, n, id in groups if id in rows)
 
     def _walk(self, connection: Connection, search: Search, now: datetime, patience: float) -> Walk:
         message = self._tables.message
@@ -208,6 +228,21 @@ class Browsing(OutboxPart):
             .order_by(func.count().desc(), latest.c.fault)
             .limit(limit)
         )
+
+    def _deferred(self) -> CompoundSelect[Any]:
+        """Those of each priority that are tried next, in the order of their index."""
+        message = self._tables.message
+        deferred = Matching(message, self._clock.now()).status("deferred")
+        columns = (message.c.id, message.c.priority, message.c.fault)
+        parts = [
+            select(*columns)
+            .where(deferred, each)
+            .order_by(message.c.available_at)
+            .limit(SAMPLED)
+            .subquery()
+            for each in each_priority(message)
+        ]
+        return union_all(*(select(part) for part in parts))
 
     def _alike(self, connection: Connection, mark: str) -> Count:
         message = self._tables.message

@@ -158,7 +158,7 @@ KEYS: tuple[Key, ...] = (
     Key("attempts", "How often it was tried.", "attempts:>2", _compared),
     Key("has", "attachment: a file is attached.", "has:attachment", _has),
     Key("id", "Its number, or its Message-ID.", "id:1234", _number),
-    Key("fault", "Failed for the same reason; what Show writes.", "fault:9f86d081884c7d65", _fault),
+    Key("fault", "Met the same trouble; what Show writes.", "fault:9f86d081884c7d65", _fault),
 )
 BY_NAME = {key.name: key for key in KEYS}
 _WORD = re.compile(r'-?(?:[A-Za-z-]+:)?"[^"]*"?|\S+')

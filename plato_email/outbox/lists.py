@@ -35,12 +35,13 @@ def list_of(
     others the newest first.
     """
     ids = (message.c.id,)
-    matching = Matching(message, now)
+    matching, asked = Matching(message, now), search.status
+    waits = asked is not None and asked.value in WAITING
     for term in search.terms:
-        if term.key in ("id", "fault") and not term.negated:
-            keys = ids if term.key == "id" else (message.c.finished_at, message.c.id)
-            return [Part((matching.condition(term),), keys)], _but(search, term)
-    asked = search.status
+        if term.key == "id" and not term.negated:
+            return [Part((matching.condition(term),), ids)], _but(search, term)
+        if term.key == "fault" and not term.negated and not waits:
+            return [_finished(message, matching.condition(term), search, now)], _but(search, term)
     if asked is None:
         return [_by_age(connection, message, search, now)], [*search.terms]
     if asked.value in WAITING:

@@ -43,6 +43,7 @@ PRIORITIES = (0, 1, 2)
 REAP_LIMIT = 50
 UNSURE = "The sender died while this message was being sent; it may have gone out."
 UNSURE_FAULT = fault_of("data", None, "", UNSURE)
+UNSURE_WAITS = fault_of("data", None, "", UNSURE, waits=True)
 
 
 def is_in(table: Table, *states: State) -> ColumnElement[bool]:
@@ -141,7 +142,9 @@ class Statements:
             unknowns=message.c.unknowns + 1, stage="data", code=None, reply=UNSURE, **free
         )
         at = bindparam("b_at", type_=DateTime)
-        self.reap_sending = unsure.values(state=State.QUEUED.value, available_at=at)
+        self.reap_sending = unsure.values(
+            state=State.QUEUED.value, available_at=at, fault=UNSURE_WAITS
+        )
         state = bindparam("b_state", type_=String)
         fault = case((state == literal_column("'failed'"), UNSURE_FAULT), else_=PARTIAL)
         self.reap_spent = unsure.values(state=state, finished_at=at, fault=fault)

@@ -152,6 +152,7 @@ class Steering(OutboxPart):
         at = case((due, message.c.available_at), else_=now)
         # Without its token: it goes again, whatever a sender in doubt may still find out.
         again = {"attempts": 0, "unknowns": 0, "available_at": at, "lease_token": None}
+        again |= {"fault": None}
         self._queue(connection, ids, **again)
         # Who has it is not mailed again; who was refused gets another chance.
         recipient = self._tables.recipient
@@ -162,7 +163,7 @@ class Steering(OutboxPart):
         self._queue(connection, ids)
 
     def _queue(self, connection: Connection, ids: Sequence[int], **values: Any) -> None:
-        again = {"state": State.QUEUED.value, "finished_at": None, "fault": None}
+        again = {"state": State.QUEUED.value, "finished_at": None}
         self._change(connection, ids, **again, **values)
 
     def _cancel(self, connection: Connection, ids: Sequence[int]) -> None:

@@ -73,6 +73,8 @@ def _mark(result: Result, words: Row) -> str | None:
     """What the message is found by among others that met the same."""
     if is_partial(result):
         return PARTIAL
+    if result.state is State.QUEUED and result.outcome != "released":
+        return fault_of(**words, waits=True)
     return fault_of(**words) if result.state is State.FAILED else None
 
 

@@ -1,4 +1,4 @@
-"""Why messages failed, in the words of the diagnosis: singly, and many of one kind together."""
+"""Why messages failed, or wait, in the words of the diagnosis: singly, and many of one kind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause of failures: how many, what it is, and one message that met it."""
+    """One cause: how many, what it is, and one message that met it."""
 
     mark: str
     count: Count
@@ -24,9 +24,9 @@ class Cause:
     example: MessageRow
 
 
-def causes_of(site: Site) -> list[Cause]:
-    """Return the commonest causes of failure, the commonest first."""
-    faults = site.outbox.faults()
+def causes_of(site: Site, status: str) -> list[Cause]:
+    """Return the commonest causes of messages that are ``failed`` or ``deferred``."""
+    faults = site.outbox.faults() if status == "failed" else site.outbox.deferrals()
     settings = site.load_settings().settings if faults else None
     return [_cause(fault, settings) for fault in faults if settings is not None]
 

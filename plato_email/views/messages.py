@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..outbox import Count, Page
 
 PER_PAGE = 50
+CAUSED = ("failed", "deferred")
 
 
 class Tab(NamedTuple):
@@ -87,11 +88,11 @@ def _tabs(search: Search, counts: Mapping[str, Count], *, found: bool) -> list[T
 
 
 def _causes(search: Search) -> list[Cause]:
-    """What failed messages failed of, where they are what is looked at."""
+    """What failed messages failed of, or deferred ones wait for, where they are looked at."""
     asked = search.status
-    if asked is None or asked.value != "failed" or search.without("status"):
+    if asked is None or asked.value not in CAUSED or search.without("status"):
         return []
-    return causes_of(current_site())
+    return causes_of(current_site(), asked.value)
 
 
 def _place(name: str) -> Place | None:

@@ -13,7 +13,7 @@ LISTS = (
     *("", "status:queued", "status:deferred", "status:sending", "status:sent", "status:failed"),
     *("status:cancelled", "status:partial", "status:partial newer:1d", "status:failed newer:1d"),
     *("id:7", "id:x@example.com", "newer:1d"),
-    "fault:0123456789abcdef",
+    *("fault:0123456789abcdef", "status:deferred fault:0123456789abcdef"),
 )
 
 
@@ -31,6 +31,7 @@ def test_no_page_of_a_list_and_no_count_scans_or_sorts(host: Host) -> None:
         outbox.page(read_search(typed), after=Place(0, now, 5))
     outbox.counts()
     outbox.faults()
+    outbox.deferrals()
     event.remove(host.site.database.engine, "before_cursor_execute", heard)
     assert len(statements) > len(LISTS)
     with host.site.database.engine.connect() as connection:

@@ -124,6 +124,24 @@ def test_reply_of_an_earlier_try_is_told_as_that(
     assert "pe-bad" not in again.one("section", aria_labelledby="pe-why")["class"]
 
 
+def test_deferred_mail_says_what_it_waits_for(
+    admin: Admin, sending: Host, catcher: Catcher
+) -> None:
+    """Many of one cause stand together, in the words of the diagnosis, and go at once if wanted."""
+    for number in range(3):
+        address = f"full{number}@example.com"
+        catcher.refusals[address] = f"452 4.2.2 <{address}> is over quota by {number} bytes"
+        sending.send(recipients=[address])
+    sending.rounds()
+    page = admin.open("/messages?q=status:deferred")
+    section = page.one("section", aria_labelledby="pe-causes").text
+    assert "Why they wait" in section
+    assert "3 like this" in section
+    assert [each for each in page.all("button") if each.text.startswith("Retry all now")]
+    (show,) = [each for each in page.all("a") if each.text.startswith("Show")]
+    assert len(Document(admin.client.get(show["href"]).text).all("tr", data_state="queued")) == 3
+
+
 def test_hostile_subject_is_only_text(admin: Admin, host: Host) -> None:
     """What a mail says cannot become part of the page, nor of htmx's language."""
     hostile = '"><script>alert(1)</script><hx-partial hx-target="body">x</hx-partial>'
