@@ -34,7 +34,6 @@ SENTENCES: Mapping[str, str] = {
     "message.restored": "Undid the cancellation of {}",
     "message.deleted": "Deleted {}",
     "message.readdressed": "Changed a recipient of {}",
-    "message.resent": "Queued {}, the same as an older one",
     "queue.purged": "Purged {}",
 }
 """Where the words of `ACTIONS` are not enough; ``{}`` is what it was done to."""
@@ -52,10 +51,9 @@ FACTS: Mapping[str, str] = {
     "server": "Server",
     "why": "Why",
     "before": "Mode before",
-    "to": BY_NAME["redirect_to"].label,
+    "to": "To",
     "old": "Before",
     "new": "Now",
-    "copy_of": "Older one",
     "ids": "Messages",
     "count": "Messages",
     "search": "Search",
@@ -85,6 +83,8 @@ def _sentence(entry: AuditEntry) -> str:
     outcome = str(entry.detail.get("outcome", ""))
     if entry.action == "mode.changed" and entry.detail.get("before") == entry.subject:
         return "Changed who gets mail in the mode {}"
+    if entry.action == "message.resent":
+        return f"Queued {{}} anew: the same as message {entry.detail.get('copy_of', '?')}"
     known = TESTS.get((entry.action, outcome)) or SENTENCES.get(entry.action)
     return known or ACTIONS.get(entry.action, entry.action)
 
@@ -109,6 +109,8 @@ def _message(entry: AuditEntry) -> int | None:
 def _detail(entry: AuditEntry) -> Mapping[str, object]:
     """What the sentence does not say yet."""
     said = {"outcome"} if entry.action in {action for action, _ in TESTS} else set()
+    if entry.action == "message.resent":
+        said.add("copy_of")
     if entry.detail.get("before") == entry.subject:
         said.add("before")
     return {name: value for name, value in entry.detail.items() if name not in said}

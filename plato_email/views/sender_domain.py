@@ -103,8 +103,8 @@ def _asked(domain: str, address: str, pinned: Collection[str]) -> Offer:
         return Offer(domain, words=BUSY)
     return _offered(domain, address, provider, pinned) or Offer(
         domain,
-        words=f"Nothing is known here of who runs the mail of {domain}. They can tell you the "
-        "server, its port, and how to log in.",
+        words=f"Nothing is known here of who runs the mail of {domain}. Whoever does can "
+        "tell you the server, its port, and how to log in.",
     )
 
 

@@ -171,6 +171,11 @@ def test_cancelled_by_mistake_is_undone_with_one_click(site: Served, open_page: 
     page = open_it(open_page, site, f"{LIST}/{number}")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("status")).to_contain_text("1 message cancelled.")
-    page.get_by_role("button", name="Undo").click()
+    undo = page.get_by_role("button", name="Undo")
+    said, button = page.locator("#pe-told strong").bounding_box(), undo.bounding_box()
+    assert said
+    assert button
+    assert button["x"] >= said["x"] + said["width"], "beside the sentence, not over it"
+    undo.click()
     expect(page.get_by_role("status")).to_contain_text("1 message back in the queue.")
     assert site.host.states()[number] == "queued"

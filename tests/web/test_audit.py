@@ -148,7 +148,7 @@ def test_what_is_done_stays_done_where_the_log_fails(admin: Admin, host: Host) -
         (
             *("mode.changed", "redirect"),
             {"before": "live", "to": "qa@x.example"},
-            "Changed the mode to RedirectMode before: LiveRedirect to: qa@x.example",
+            "Changed the mode to RedirectMode before: LiveTo: qa@x.example",
         ),
         (
             *("mode.changed", "allow"),
@@ -175,8 +175,8 @@ def test_what_is_done_stays_done_where_the_log_fails(admin: Admin, host: Host) -
         ),
         (
             *("message.resent", "9"),
-            {"copy_of": 7},
-            "Queued message 9, the same as an older oneOlder one: 7",
+            {"copy_of": 7, "to": ["c@d in the place of a@b"]},
+            "Queued message 9 anew: the same as message 7To: c@d in the place of a@b",
         ),
         (
             *("queue.purged", "12"),

@@ -58,10 +58,10 @@ def test_rate_is_told_against_its_limit(admin: Admin, host: Host) -> None:
     for _ in range(3):
         host.send()
     claim(host, 1)
-    assert "1 of 2 in this interval of 30 seconds." in admin.open(OVERVIEW).text
+    assert "1 of 2 mails taken in this interval of 30 seconds." in admin.open(OVERVIEW).text
     claim(host, 1)
     text = admin.open(OVERVIEW).text
-    assert "2 of 2 in this interval of 30 seconds, resumes in" in text
+    assert "2 of 2 mails taken in this interval of 30 seconds, resumes in" in text
     resumes = int(text.split("resumes in ")[1].split(" s")[0])
     assert 1 <= resumes <= 30
 
@@ -167,7 +167,7 @@ def test_senders_are_listed_the_silent_ones_as_such(admin: Admin, host: Host) ->
     page = admin.open(OVERVIEW)
     assert "OperationalError: <gone>" in page.text
     assert "silent for 10 minutes" in page.text
-    assert "0 seconds ago" in page.text
+    assert "just now" in page.text
 
 
 def test_words_for_speeds_and_waits() -> None:
