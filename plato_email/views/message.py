@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .causes import diagnosis_of
-from .pages import render
+from .pages import is_fragment, render
 from .sites import current_site
 from .told import take_told
 
@@ -46,6 +46,6 @@ def show(
         without=site.outbox.without(message),
         stored=site.outbox.content(id) is not None,
         now=site.clock.now(),
-        told=take_told(),
+        told={} if is_fragment() else take_told(),
         mending={"typed": typed or {}, "problems": problems or {}, "refused": refused},
     )

@@ -165,6 +165,26 @@ def test_list_moves_by_itself_and_never_under_the_hand(
         pass
 
 
+def test_open_message_is_followed_until_it_is_over(
+    site: Served, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What becomes of it comes by itself, what was said of the last act stays, then it rests."""
+    monkeypatch.setattr(pages.Words, "watch", 1)
+    number = site.host.send(recipients=["fine0@customers.example"])
+    page = open_it(open_page, site, f"{LIST}/{number}")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 message back in the queue.")).to_be_visible()
+    site.host.rounds()
+    expect(page.get_by_role("heading", name="1 try")).to_be_visible()
+    expect(page.get_by_role("button", name="Send again as new")).to_have_count(0)
+    expect(page.get_by_text("1 message back in the queue.")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(1500)
+    assert asked == []
+
+
 def test_cancelled_by_mistake_is_undone_with_one_click(site: Served, open_page: OpenPage) -> None:
     """The sentence that tells of it has the button."""
     number = site.host.send(subject="To be cancelled")
