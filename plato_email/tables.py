@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy.dialects import mysql
 
+from .deleted_table import deleted_table
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Tables:
     """The tables of one site."""
 
     message: Table
+    deleted: Table
     content: Table
     recipient: Table
     attempt: Table
@@ -104,8 +106,10 @@ def join_metadata(metadata: MetaData) -> Tables:
             raise ConfigurationError(
                 f"The site has a table {name!r} of its own; plato_email needs that name."
             )
+    message = _message(metadata)
     tables = Tables(
-        message=_message(metadata),
+        message=message,
+        deleted=deleted_table(metadata, message),
         content=_content(metadata),
         recipient=_recipient(metadata),
         attempt=_attempt(metadata),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from .delivery import TICK
-from .outbox import PARTIAL
+from .outbox import PARTIAL, UNDO
 from .tables import State
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Worker:
     def tidy(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Delete what retention says, in small steps; return how many messages went."""
         gone = 0
-        for status, days in retention(self._config):
-            for count in self._outbox.purge(status, timedelta(days=days)):
+        for status, age in retention(self._config):
+            for count in self._outbox.purge(status, age):
                 gone += count
                 progress(count)
         bodies = timedelta(days=self._config["KEEP_SENT_BODIES_DAYS"])
@@ -130,9 +130,10 @@ class Worker:
         return gone
 
 
-def retention(config: Config) -> list[tuple[str, int]]:
-    """Return the days that messages are kept once they are finished, by what became of them."""
-    sent, failed = config["KEEP_SENT_DAYS"], config["KEEP_FAILED_DAYS"]
+def retention(config: Config) -> list[tuple[str, timedelta]]:
+    """Return how long messages are kept once they are finished, by what became of them."""
+    sent = timedelta(days=config["KEEP_SENT_DAYS"])
+    failed = timedelta(days=config["KEEP_FAILED_DAYS"])
     return [
         (State.SENT, sent),
         # Where failed ones are not kept at all, its bytes are gone, and it is as any that was sent.
@@ -140,6 +141,7 @@ def retention(config: Config) -> list[tuple[str, int]]:
         (State.FAILED, failed),
         (State.CANCELLED, sent),
         (State.EXPIRED, sent),
+        ("deleted", UNDO),
     ]
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..durations import span
 from ..errors import ConfigurationError
-from ..outbox import FINISHED
+from ..outbox import PURGEABLE
 from ..settings import unreadable
 from ..worker import retention
 from .common import as_json, command, noted, plural, print_json, site
@@ -91,8 +92,8 @@ def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
 @command("purge")
 @click.option(
     "--state",
-    type=click.Choice(FINISHED),
-    help="Only messages in this state; by default all of them, each by its own retention.",
+    type=click.Choice(PURGEABLE),
+    help="Only messages that are so; by default all of them, each by its own retention.",
 )
 @click.option("--days", type=click.IntRange(0, 3650), help="Older than this, not the retention.")
 @click.option("--dry-run", is_flag=True, help="Only say how many would be deleted.")
@@ -100,16 +101,17 @@ def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
 def purge(state: str | None, days: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete finished messages that are older than their retention, in small steps.
 
-    Delivery goes on meanwhile.
+    Delivery goes on meanwhile. What was deleted on the pages goes an hour later; at once with
+    --state deleted --days 0.
     """
     plato = site()
     rules = retention(plato.config)
-    chosen = [(s, d if days is None else days) for s, d in rules if state in (None, s)]
-    ages = [(s, timedelta(days=d)) for s, d in chosen]
+    asked = None if days is None else timedelta(days=days)
+    ages = [(s, age if asked is None else asked) for s, age in rules if state in (None, s)]
     counts = {s: plato.outbox.purgeable_count(s, age) for s, age in ages}
     total = sum(counts.values())
     if dry_run:
-        _print_plan(chosen, counts, as_json=as_json)
+        _print_plan(ages, counts, as_json=as_json)
         return
     steps = (count for s, age in ages for count in plato.outbox.purge(s, age))
     gone = sum(_with_bar(steps, total, "Purging", quiet=as_json))
@@ -118,19 +120,24 @@ def purge(state: str | None, days: int | None, dry_run: bool, as_json: bool) -> 
     else:
         click.echo(f"{plural(gone, 'message')} deleted.")
     if gone:
-        states = [str(s) for s, _ in chosen]
+        states = [str(s) for s, _ in ages]
         noted(plato, "queue.purged", str(gone), states=states, days=days)
 
 
 def _print_plan(
-    chosen: Sequence[tuple[str, int]], counts: Mapping[str, int], *, as_json: bool
+    ages: Sequence[tuple[str, timedelta]], counts: Mapping[str, int], *, as_json: bool
 ) -> None:
     """Say what a purge would delete."""
     if as_json:
         print_json({"would_delete": {str(s): count for s, count in counts.items()}})
         return
-    for status, days in chosen:
-        words = f"{plural(counts[status], 'message')} older than {plural(days, 'day')}"
+    for status, age in ages:
+        long = (
+            span(age.total_seconds())
+            if age < timedelta(days=1) and age
+            else plural(age.days, "day")
+        )
+        words = f"{plural(counts[status], 'message')} older than {long}"
         click.echo(f"{status:<10} {words}")
 
 

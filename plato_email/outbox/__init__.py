@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .browsing import Browsing, Count, Fault, Page
 from .claiming import LEASE, Claiming
+from .deleting import UNDO, Restored
 from .enqueue import CONTENT, Enqueuing
 from .fault import PARTIAL
 from .figures import Figures
@@ -15,8 +16,8 @@ from .grammar import KEYS, PRIORITY_NAMES, STATUSES, Search, SearchError, read_s
 from .keeping import Keeping
 from .reading import Reading
 from .recording import Recording
-from .steering import Act, Steered, SteeringRefused
-from .upkeep import FINISHED, Upkeep
+from .steering import Act, SteeringRefused
+from .upkeep import PURGEABLE, Upkeep
 from .values import (
     Advanced,
     Attempt,
@@ -31,6 +32,7 @@ from .values import (
     Result,
     Slice,
     Statistics,
+    Steered,
 )
 from .walking import Place
 
@@ -41,12 +43,13 @@ class Outbox(Enqueuing, Claiming, Recording, Reading, Browsing, Figures, Upkeep,
 
 __all__ = [
     "CONTENT",
-    "FINISHED",
     "KEYS",
     "LEASE",
     "PARTIAL",
     "PRIORITY_NAMES",
+    "PURGEABLE",
     "STATUSES",
+    "UNDO",
     "Act",
     "Advanced",
     "Attempt",
@@ -63,6 +66,7 @@ __all__ = [
     "Process",
     "QueuedMessage",
     "RecipientOutcome",
+    "Restored",
     "Result",
     "Search",
     "SearchError",

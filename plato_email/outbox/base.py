@@ -54,6 +54,11 @@ class OutboxPart:
         query = select(message.c.id).where(message.c.id.in_(ids), message.c.state == state.value)
         ids = list(connection.execute(query.with_for_update()).scalars())
         connection.execute(delete(message).where(message.c.id.in_(ids)))
+        self._delete_what_hangs_on(connection, ids)
+        return len(ids)
+
+    def _delete_what_hangs_on(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Delete contents, recipients and tries of messages that are gone."""
+        tables = self._tables
         for table in (tables.content, tables.recipient, tables.attempt):
             connection.execute(delete(table).where(table.c.message_id.in_(ids)))
-        return len(ids)

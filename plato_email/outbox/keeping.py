@@ -59,10 +59,14 @@ class Keeping(OutboxPart):
 
     def _after(self, connection: Connection, last: int) -> Sequence[Any]:
         content, message = self._tables.content, self._tables.message
+        # What was deleted may be brought back.
+        deleted = self._tables.deleted
+        header = func.coalesce(message.c.message_id, deleted.c.message_id)
         query = (
-            select(content.c.message_id, content.c.data, message.c.message_id.label("header"))
-            .join(message, message.c.id == content.c.message_id)
-            .where(content.c.message_id > last)
+            select(content.c.message_id, content.c.data, header.label("header"))
+            .join(message, message.c.id == content.c.message_id, isouter=True)
+            .join(deleted, deleted.c.id == content.c.message_id, isouter=True)
+            .where(content.c.message_id > last, header.is_not(None))
             .order_by(content.c.message_id)
             .limit(STEP)
         )

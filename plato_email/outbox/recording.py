@@ -286,13 +286,12 @@ class Recording(OutboxPart):
         any case, so that they do not get it again if it is brought back.
         """
         if result.state is State.SENT:
-            return bool(self._results.conclude_ended.run(connection, [row]).rowcount)
-        message = self._tables.message
-        ours = select(message.c.id).where(
-            message.c.id == row["id"], message.c.lease_token == row["token"]
-        )
-        if result.accepted and connection.execute(ours).first():
-            self._note_recipients(connection, recipients(result, self._clock.now()))
+            statements = self._results.conclude_ended
+            return any(each.run(connection, [row]).rowcount for each in statements)
+        for table in (self._tables.message, self._tables.deleted):
+            mine = (table.c.id == row["id"], table.c.lease_token == row["token"])
+            if result.accepted and connection.execute(select(table.c.id).where(*mine)).first():
+                self._note_recipients(connection, recipients(result, self._clock.now()))
         return False
 
     def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:

@@ -49,7 +49,8 @@ ENDED = (State.CANCELLED, State.EXPIRED, State.SENT)
 """States in which no more than a success is written down, of a message that still has our token.
 
 It was reaped as unknown, and then cancelled, or too old, or given up for those who lack it. That a
-server took it is true all the same; that it should be tried again is not.
+server took it is true all the same; that it should be tried again is not. So for one that was
+deleted meanwhile, whatever it was.
 """
 
 
@@ -61,7 +62,12 @@ class Results:
         this = message.c.id == _given("id", BigId)
         self.begin = Ready(_begin(message).where(this))
         self.conclude = Ready(_conclude(message, _given).where(this))
-        self.conclude_ended = Ready(_conclude(message, _given, ENDED).where(this))
+        deleted = tables.deleted
+        ours = deleted.c.id == _given("id", BigId)
+        self.conclude_ended = (
+            Ready(_conclude(message, _given, ENDED).where(this)),
+            Ready(_conclude(deleted, _given, (*CONCLUDABLE, *ENDED)).where(ours)),
+        )
         self.note_attempt = Ready(
             insert(attempt).values({c.name: _given(c.name, c.type) for c in _noted(attempt)})
         )

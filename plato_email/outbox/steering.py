@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,10 +18,10 @@ from sqlalchemy import and_, case, delete, select, update
 
 from ..errors import PlatoEmailError
 from ..tables import State
-from .base import OutboxPart
+from .deleting import Deleting
 from .fault import PARTIAL
 from .statements import is_in
-from .values import dump_recipients, load_recipients
+from .values import Steered, dump_recipients, load_recipients
 from .walking import LARGEST_ID
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Act(StrEnum):
     RESTORE = "restore"
     """Undo a cancellation: the message waits again as it did."""
     DELETE = "delete"
-    """Remove for good, whatever its state, unless it is being sent."""
+    """Take out of the queue, whatever its state, unless it is being sent; see `Deleting`."""
 
 
 ALLOWED: Mapping[Act, frozenset[State]] = {
@@ -59,35 +58,25 @@ NEED_CONTENT = (Act.RETRY, Act.RESTORE)
 GONE, NO_CONTENT, OUTDATED = "gone", "no content", "outdated"
 
 
-@dataclass(frozen=True, slots=True)
-class Steered:
-    """What became of the messages that something was to be done to.
-
-    Attributes:
-        done: the ids that it was done to.
-        left: how many were left alone, by the reason: a state, or `GONE`, `NO_CONTENT`, `OUTDATED`.
-    """
-
-    done: tuple[int, ...] = ()
-    left: Mapping[str, int] = field(default_factory=dict)
-
-    def __add__(self, other: Steered) -> Steered:
-        return Steered(self.done + other.done, Counter(self.left) + Counter(other.left))
-
-
 class SteeringRefused(PlatoEmailError):
     """A single message cannot be changed as asked; the sentence says why."""
 
 
-class Steering(OutboxPart):
+class Steering(Deleting):
     """The statements of administrators. Thread-safe; each step is a transaction of its own."""
 
-    def steer(self, act: Act, ids: Sequence[int]) -> Steered:
-        """Do ``act`` to the messages ``ids``, in steps; say what became of them."""
+    def steer(self, act: Act, ids: Sequence[int], *, batch: str = "") -> Steered:
+        """Do ``act`` to the messages ``ids``, in steps; say what became of them.
+
+        Args:
+            act: what to do.
+            ids: of the messages.
+            batch: what those that are deleted can be brought back by, together.
+        """
         whole, each = Steered(), sorted(set(ids))
         for start in range(0, len(each), STEP):
             step = each[start : start + STEP]
-            whole += self._database.write(partial(self._steer, act=act, ids=step))
+            whole += self._database.write(partial(self._steer, act=act, ids=step, batch=batch))
         return whole
 
     def readdress(self, number: int, old: str, new: str) -> None:
@@ -111,11 +100,13 @@ class Steering(OutboxPart):
 
         self._database.write(work)
 
-    def _steer(self, connection: Connection, act: Act, ids: Sequence[int]) -> Steered:
+    def _steer(self, connection: Connection, act: Act, ids: Sequence[int], batch: str) -> Steered:
         rows = self._locked(connection, ids)
         reasons = {number: self._reason(act, rows.get(number)) for number in ids}
         able = [number for number, reason in reasons.items() if not reason]
-        if able:
+        if able and act is Act.DELETE:
+            self._put_away(connection, able, batch)
+        elif able:
             getattr(self, f"_{act.value}")(connection, able)
         return Steered(tuple(able), Counter(reason for reason in reasons.values() if reason))
 
@@ -169,12 +160,6 @@ class Steering(OutboxPart):
     def _cancel(self, connection: Connection, ids: Sequence[int]) -> None:
         now = self._clock.now()
         self._change(connection, ids, state=State.CANCELLED.value, finished_at=now)
-
-    def _delete(self, connection: Connection, ids: Sequence[int]) -> None:
-        tables = self._tables
-        connection.execute(delete(tables.message).where(tables.message.c.id.in_(ids)))
-        for table in (tables.content, tables.recipient, tables.attempt):
-            connection.execute(delete(table).where(table.c.message_id.in_(ids)))
 
     def _change(self, connection: Connection, ids: Sequence[int], **values: Any) -> None:
         message = self._tables.message

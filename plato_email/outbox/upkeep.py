@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 
-FINISHED = ("sent", PARTIAL, "failed", "cancelled", "expired")
+DELETED = "deleted"
+PURGEABLE = ("sent", PARTIAL, "failed", "cancelled", "expired", DELETED)
 """What messages can be that go no further."""
 
 
@@ -48,23 +49,29 @@ class Upkeep(Steering):
         """Delete finished messages; yield how many after each small step.
 
         Args:
-            status: one of `FINISHED`; *sent* are those that all their recipients have.
-            older_than: since they were finished.
+            status: one of `PURGEABLE`; *sent* are those that all their recipients have.
+            older_than: since they were finished, or deleted.
 
         Raises:
             ValueError: messages that are so may still be sent.
         """
-        if status not in FINISHED:
+        if status not in PURGEABLE:
             raise ValueError(f"Messages that are {status} are not finished and stay.")
         limit = self._clock.now() - older_than
+        if status == DELETED:
+            yield from self._purge_deleted(limit)
+            return
         state = State.SENT if status == PARTIAL else State(status)
         while ids := self._database.read(lambda c: self._purgeable(c, status, limit)):
             yield self._database.write(partial(self._delete_rows, ids=ids, state=state))
 
     def purgeable_count(self, status: str, older_than: timedelta) -> int:
         """Return how many messages `purge` would delete."""
-        old = self._ended(status, self._clock.now() - older_than)
-        query = select(func.count()).select_from(self._tables.message).where(*old)
+        limit, deleted = self._clock.now() - older_than, self._tables.deleted
+        query = select(func.count()).select_from(self._tables.message)
+        query = query.where(*self._ended(status, limit))
+        if status == DELETED:
+            query = select(func.count()).select_from(deleted).where(deleted.c.deleted_at < limit)
         return int(self._database.read(lambda c: c.scalar(query)) or 0)
 
     def drop_sent_contents(self, older_than: timedelta) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +13,7 @@ from ..tables import State
 from .fault import PARTIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..errors import RecipientRefusal
 
@@ -243,6 +245,22 @@ class RecipientOutcome:
     enhanced: str
     reply: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What became of the messages that something was to be done to.
+
+    Attributes:
+        done: the ids that it was done to.
+        left: how many were left alone, by the reason: a state or another word.
+    """
+
+    done: tuple[int, ...] = ()
+    left: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Steered) -> Steered:
+        return Steered(self.done + other.done, Counter(self.left) + Counter(other.left))
 
 
 def dump_recipients(recipients: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from . import (
     steering,
     test_messages,
     trouble,
+    undeleting,
 )
 from .banner import banner_for_host
 from .gate import Gate
@@ -61,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/queue", "queue", queue.show, "view"),
     Route("GET", "/messages", "messages", messages.index, "view"),
     Route("POST", "/messages", "steer", steering.steer, "manage_queue"),
+    Route("POST", "/messages/undeleted", "undelete", undeleting.undelete, "manage_queue"),
     Route("GET", "/messages/<int:id>", "message", message.show, "view"),
     Route(
         "POST",

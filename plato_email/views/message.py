@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..outbox import UNDO
 from .causes import diagnosis_of
 from .pages import is_fragment, render
 from .sites import current_site
@@ -35,7 +36,9 @@ def show(
     site = current_site()
     message = site.outbox.message(id)
     if message is None:
-        return render("missing.html", 404, id=id)
+        at = site.outbox.deleted_at(id)
+        until = f"{at + UNDO:%H:%M} UTC" if at else ""
+        return render("missing.html", 404, id=id, deleted_at=at, until=until)
     return render(
         "message.html",
         code,

@@ -29,9 +29,10 @@ LONGEST_ADDRESS = 320
 UNSAID: Mapping[str, object] = {
     **dict.fromkeys(("conflict", "trial", "stages", "too_many", "section", "status"), None),
     **dict.fromkeys(("filled", "offer", "presets", "report"), None),
-    **dict.fromkeys(("told", "ids", "run", "asks", "message", "mending"), None),
+    **dict.fromkeys(("told", "fields", "message", "mending", "deleted_at"), None),
     **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten", "is_page"), False),
-    **dict.fromkeys(("notice", "aloud", "headline", "problem", "so_far"), ""),
+    **dict.fromkeys(("ended",), False),
+    **dict.fromkeys(("notice", "aloud", "headline", "problem", "asks", "typed"), ""),
 }
 """What a view leaves out; a host's context processor must not fill it in."""
 

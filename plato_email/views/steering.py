@@ -7,6 +7,7 @@ process can go on and nobody waits.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from flask import current_app, redirect, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 
-from ..outbox import Act, Place, SearchError, Steered, read_search
+from ..outbox import UNDO, Act, Place, SearchError, Steered, read_search
 from . import audit
 from .messages import address
 from .pages import is_fragment, render
@@ -51,6 +52,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "cancelled": ("was cancelled already", "were cancelled already"),
     "expired": ("had expired", "had expired"),
     "gone": ("was gone", "were gone"),
+    "over": ("was deleted too long ago", "were deleted too long ago"),
+    "taken": ("has a newer one with its key", "have newer ones with their keys"),
     "no content": ("had no content any more", "had no content any more"),
     "outdated": ("was past its time", "were past their time"),
 }
@@ -64,6 +67,9 @@ class Run:
     typed: str
     through: int
     """The newest id there was when it began: what comes later is left alone."""
+    batch: str = ""
+    """What all that it deletes can be brought back by, and `until` when."""
+    until: str = ""
     after: Place | None = None
     done: int = 0
     left: Mapping[str, int] = field(default_factory=dict)
@@ -77,19 +83,17 @@ def steer() -> ResponseReturnValue:
         return redirect(_way_back(), 303)
     if request.form.get("scope") == "all":
         return _all(act)
-    ids = _ids()
-    if act is Act.DELETE and ids and "sure" not in request.form:
-        return render("steer.html", act=act, ids=ids, typed=_typed(), back=_way_back(), run=None)
-    what = current_site().outbox.steer(act, ids)
+    ids, run = _ids(), _new_run(act, "", 0)
+    what = current_site().outbox.steer(act, ids, batch=run.batch)
     if what.done:
         subject = str(ids[0]) if len(ids) == 1 else f"{len(what.done)} messages"
         audit.note(NOTED[act], subject, **({} if len(ids) == 1 else {"ids": list(what.done)}))
         current_site().poller.wake()
-    _tell(act, what)
+    _tell(run, what)
     return redirect(_way_back(gone=act is Act.DELETE), 303)
 
 
-def sentence(act: Act, done: int, left: Mapping[str, int]) -> str:
+def sentence(verb: str, done: int, left: Mapping[str, int]) -> str:
     """What became of it: ``12 of 14 messages queued again; 2 were already being sent.``"""
     total = done + sum(left.values())
     if not total:
@@ -97,11 +101,15 @@ def sentence(act: Act, done: int, left: Mapping[str, int]) -> str:
     noun = "message" if total == 1 else "messages"
     whole = written(done) if done == total else f"{written(done)} of {written(total)}"
     why = "".join(f"; {written(n)} {REASONS[each][n != 1]}" for each, n in sorted(left.items()))
-    return f"{whole} {noun} {DONE[act]}{why}."
+    return f"{whole} {noun} {verb}{why}."
 
 
-def _tell(act: Act, what: Steered) -> None:
-    say(sentence(act, len(what.done), what.left), list(what.done) if act is Act.CANCEL else None)
+def _tell(run: Run, what: Steered) -> None:
+    said = sentence(DONE[run.act], len(what.done), what.left)
+    if run.act is Act.DELETE and what.done:
+        say(said, deleted={"batch": run.batch, "until": run.until})
+    else:
+        say(said, list(what.done) if run.act is Act.CANCEL else None)
 
 
 def _all(act: Act) -> Response:
@@ -109,18 +117,37 @@ def _all(act: Act) -> Response:
     try:
         search = read_search(typed)
     except SearchError as error:
-        return render("steer.html", 422, problem=str(error), act=act, typed=typed, run=None)
+        return render("steer.html", 422, problem=str(error), typed=typed, doing=act.value.title())
+    fields = {"act": act.value, "scope": "all", "sure": "1", "q": typed}
+    context: dict[str, object] = {"doing": act.value.title(), "typed": typed}
+    context |= {"endpoint": "plato_email.steer", "fields": fields}
     if "sure" not in request.form:
-        newest = current_site().outbox.newest()
-        run = Run(act, search.text, newest)
-        return render("steer.html", act=act, typed=typed, back=_way_back(), run=run, asks=True)
+        fields["through"] = str(current_site().outbox.newest())
+        return render("steer.html", 200, back=_way_back(), asks=act.value, **context)
     before = _read_run(act, search.text)
     run = _steps(before)
     _note_run(before, run)
+    said = sentence(DONE[act], run.done, run.left)
+    fields |= {"through": str(run.through), "so_far": signer().dumps(_so_far(run))}
+    told = _undo(run, said)
     template = "_steps.html" if is_fragment() else "steer.html"
-    said, so_far = sentence(act, run.done, run.left), _signer().dumps(_so_far(run))
-    context = {"run": run, "said": said, "so_far": so_far, "back": address(search.text)}
-    return render(template, 200, act=act, typed=typed, **context)
+    context |= {"said": said, "back": address(search.text), "ended": run.ended, "told": told}
+    return render(template, 200, **context)
+
+
+def _undo(run: Run, said: str) -> dict[str, str]:
+    """How what was deleted so far is brought back: told at the end, and to who stops half-way."""
+    if run.act is not Act.DELETE or not run.done:
+        return {}
+    undo = {"batch": run.batch, "until": run.until}
+    if not run.ended:
+        say(f"So far: {said}", deleted=undo)
+    return undo
+
+
+def _new_run(act: Act, typed: str, through: int) -> Run:
+    until = f"{current_site().clock.now() + UNDO:%H:%M} UTC"
+    return Run(act, typed, through, secrets.token_hex(16), until)
 
 
 def _note_run(before: Run, run: Run) -> None:
@@ -144,7 +171,7 @@ def _steps(run: Run) -> Run:
         patience = max(0.0, until - time.monotonic())
         page = outbox.page(search, after=run.after, limit=STEP, patience=patience)
         ids = [each.id for each in page.messages if each.id <= run.through]
-        what = outbox.steer(run.act, ids)
+        what = outbox.steer(run.act, ids, batch=run.batch)
         whole = Steered((), run.left) + Steered((), what.left)
         done = run.done + len(what.done)
         run = replace(run, after=page.older, done=done, left=whole.left, ended=page.older is None)
@@ -157,21 +184,25 @@ def _read_run(act: Act, typed: str) -> Run:
 
     It is signed: who made it up could go on where nothing began, and the log would not know.
     """
-    new = Run(act, typed, through=request.form.get("through", 0, int))
+    new = _new_run(act, typed, request.form.get("through", 0, int))
     try:
-        said = _signer().loads(request.form.get("so_far", ""))
-    except BadData:
+        said = signer().loads(request.form.get("so_far", ""))
+        undo = (said["batch"], said["until"])
+        run = Run(act, typed, said["through"], *undo, Place.read(said["after"]), said["done"])
+        run = replace(run, left=said["left"])
+    except (BadData, KeyError, AttributeError):
         return new
-    run = Run(act, typed, said["through"], Place.read(said["after"]), said["done"], said["left"])
     return run if _so_far(run) == said else new
 
 
 def _so_far(run: Run) -> dict[str, object]:
     same = {"act": run.act.value, "q": run.typed, "through": run.through}
+    same |= {"batch": run.batch, "until": run.until}
     return {**same, "after": str(run.after), "done": run.done, "left": dict(run.left)}
 
 
-def _signer() -> URLSafeSerializer:
+def signer() -> URLSafeSerializer:
+    """Return what signs how far a long act is."""
     # Never "" here: the form's token was checked, and that takes a session.
     return URLSafeSerializer(current_app.secret_key or "", salt="plato_email.steering")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _STEERED = "_plato_email_steered"
 
@@ -13,6 +18,12 @@ def take_told() -> dict[str, object]:
     return told
 
 
-def say(text: str, undo: list[int] | None = None) -> None:
-    """Say something on the next page, with a button that restores ``undo``."""
-    session[_STEERED] = {"text": text, "undo": undo or []}
+def say(text: str, undo: list[int] | None = None, deleted: Mapping[str, str] | None = None) -> None:
+    """Say something on the next page, with a button that undoes it.
+
+    Args:
+        text: what to say.
+        undo: messages that the button restores.
+        deleted: the ``batch`` of what was deleted, and ``until`` when it can be brought back.
+    """
+    session[_STEERED] = {"text": text, "undo": undo or [], **(deleted or {})}

@@ -227,7 +227,7 @@ class TestPurge:
         planned = email(host, "purge", "--state", "failed", "--days", "0", "--dry-run")
         assert planned.output == "failed     2 messages older than 0 days\n"
         planned = email(host, "purge", "--days", "0", "--dry-run", "--json")
-        counts = {"sent": 0, "partial": 0, "failed": 2, "cancelled": 0, "expired": 0}
+        counts = {"sent": 0, "partial": 0, "failed": 2, "cancelled": 0, "expired": 0, "deleted": 0}
         assert json.loads(planned.output) == {"would_delete": counts}
         assert len(host.states()) == 3
         result = email(host, "purge", "--state", "failed", "--days", "0")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from plato_email.outbox import Slice
+from plato_email.outbox import UNDO, Slice
 from plato_email.tables import State
-from plato_email.views import steering
+from plato_email.views import steering, undeleting
 from tests.web.conftest import HTMX
 from tests.web.html import Document
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tests.support.sites import Host
     from tests.support.smtp_servers import Catcher
     from tests.web.conftest import Admin
+
+
+MENDING = ("recipient", "copies")
 
 
 def press(admin: Admin, act: str, *ids: int, code: int = 303, **more: str) -> str:
@@ -90,15 +94,85 @@ def test_cancelled_message_is_not_sent_and_can_be_brought_back(
     assert [action for action, _ in noted(sending)] == ["message.cancelled", "message.restored"]
 
 
-def test_delete_asks_first(admin: Admin, host: Host) -> None:
-    """One page between the button and what cannot be brought back."""
+def undo(admin: Admin, text: str, code: int = 303) -> str:
+    """Press Undo on a page that tells of a deletion; return the page that comes of it."""
+    form = hidden(Document(text[text.index('class="pe-undo"') :]))
+    answer = admin.post("/messages/undeleted", form)
+    assert answer.status_code == code
+    return admin.client.get(answer.location).text if code == 303 else answer.text
+
+
+def test_deletion_is_undone_with_one_click(admin: Admin, host: Host) -> None:
+    """It says how long that works; singly from the page of the message, too; and once."""
     ids = [host.send() for _ in range(3)]
-    asked = Document(press(admin, "delete", *ids[:2], code=200))
-    assert "Delete 2 messages?" in asked.one("h1").text
-    assert len(host.states()) == 3
-    assert "2 messages deleted." in said(press(admin, "delete", *ids[:2], sure="1"))
+    text = press(admin, "delete", *ids[:2])
+    assert "2 messages deleted." in said(text)
+    assert re.search(r"works until \d\d:\d\d UTC", said(text))
     assert host.states() == {ids[2]: "queued"}
-    assert host.site.outbox.content_count() == 1
+    assert "2 messages back as before." in said(undo(admin, text))
+    assert set(host.states()) == set(ids)
+    assert "There is nothing left to bring back." in said(undo(admin, text))
+    press(admin, "delete", ids[0], message=str(ids[0]))
+    gone = admin.get(f"/messages/{ids[0]}")
+    assert gone.status_code == 404
+    assert "It was deleted at" in gone.text
+    assert "1 message back as before." in said(undo(admin, gone.text))
+    noted_now = [("message.deleted", "2 messages"), ("message.undeleted", "2 messages")]
+    noted_now += [("message.deleted", str(ids[0])), ("message.undeleted", str(ids[0]))]
+    assert noted(host) == noted_now
+
+
+@pytest.mark.parametrize("made_up", [{"id": "9" * 30}, {"id": "-1"}, {"batch": "a\0"}, {}])
+def test_undo_that_was_made_up_brings_nothing_back(
+    admin: Admin, host: Host, made_up: dict[str, str]
+) -> None:
+    """Neither an error nor somebody else's message."""
+    press(admin, "delete", host.send())
+    token = admin.open("/settings").one(id="pe-csrf")["value"]
+    answer = admin.post("/messages/undeleted", {"csrf_token": token, **made_up})
+    assert answer.status_code == 303
+    assert "nothing left to bring back" in admin.client.get(answer.location).text
+    assert host.states() == {}
+
+
+def test_what_was_deleted_too_long_ago_is_told_so(admin: Admin, host: Host) -> None:
+    """Neither the page of the message nor an old Undo brings it back."""
+    number = host.send()
+    text = press(admin, "delete", number)
+    deleted, at = host.site.tables.deleted, host.site.clock.now() - UNDO
+    host.site.database.write(lambda c: c.execute(update(deleted).values(deleted_at=at)))
+    assert "1 was deleted too long ago" in said(undo(admin, text))
+    assert "pe-undo" not in admin.get(f"/messages/{number}").text
+    assert host.states() == {}
+
+
+def test_all_that_match_are_deleted_and_brought_back_in_steps(
+    admin: Admin, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One Undo for all of them, also for who stops half-way."""
+    for module in (steering, undeleting):
+        monkeypatch.setattr(module, "BUDGET", 0.0)
+    monkeypatch.setattr(steering, "STEP", 2)
+    monkeypatch.setattr("plato_email.outbox.deleting.STEP", 2)
+    ids = [host.send() for _ in range(5)]
+    asked = Document(press(admin, "delete", code=200, scope="all", q="status:queued"))
+    assert "Undo brings them back for an hour" in asked.text
+    halfway = Document(admin.post("/messages", hidden(asked)).text)
+    assert set(host.states()) == set(ids[2:])
+    text = admin.get("/messages").text
+    assert "So far: 2 messages deleted." in said(text)
+    page = Document(undo(admin, text, code=200))
+    assert "Undo the deletion" in page.one("h1").text
+    while page.all("progress"):
+        page = Document(admin.post("/messages/undeleted", hidden(page), headers=HTMX).text)
+    assert "2 messages back as before." in page.source
+    assert set(host.states()) == set(ids)
+    while halfway.all("progress"):
+        halfway = Document(admin.post("/messages", hidden(halfway), headers=HTMX).text)
+    assert "works until" in halfway.source
+    while not (answer := admin.post("/messages/undeleted", hidden(halfway))).location:
+        halfway = Document(answer.text)
+    assert set(host.states()) == set(ids)
 
 
 def test_all_that_match_are_done_in_steps(
@@ -257,7 +331,12 @@ def test_steering_needs_its_own_permission(admin: Admin, host: Host) -> None:
         page = admin.open(path)
         assert not [each for each in page.all("button") if each.text != "Search"]
         assert not page.all("input", type="checkbox")
-    for path in ("/messages", f"/messages/{number}/recipient", f"/messages/{number}/copies"):
+    paths = (
+        "/messages",
+        "/messages/undeleted",
+        *(f"/messages/{number}/{each}" for each in MENDING),
+    )
+    for path in paths:
         answer = admin.post(path, {"csrf_token": token, "act": "delete", "ids": str(number)})
         assert answer.status_code == 403
     assert host.states() == {number: "failed"}
