@@ -70,6 +70,24 @@ def test_typing_ends_what_was_saved(open_page: OpenPage, served: Served) -> None
     expect(saved).to_have_count(0)
 
 
+def test_providers_stand_side_by_side(open_page: OpenPage, served: Served) -> None:
+    """The list of providers is as wide as the form, and what it has done is said in one line."""
+    page = open_page(served, signed_in=False).page
+    page.goto("/admin/email/settings")
+    page.get_by_text("Fill in the settings of a provider").click()
+    first = page.get_by_role("button", name="Google")
+    second = page.get_by_role("button", name="Microsoft 365")
+    boxes = first.bounding_box(), second.bounding_box()
+    assert boxes[0]
+    assert boxes[1]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    second.click()
+    expect(page.locator("#pe-picked")).to_contain_text("Filled in for Microsoft 365")
+    said = page.locator("#pe-picked").bounding_box()
+    assert said
+    assert said["width"] > 300
+
+
 def test_login_switched_on_with_nothing_typed(open_page: OpenPage, served: Served) -> None:
     """Both empty fields say so in the open page, and the switch stays on."""
     page = open_page(served, signed_in=False).page
