@@ -139,6 +139,13 @@ FIELDS: tuple[Field, ...] = (
         placeholder="example.com, tester@example.org",
     ),
 )
+LOGIN = Field(
+    "requires_login",
+    "Requires authentication",
+    "Off: mail is handed over without a login, and a stored login is removed.",
+    "switch",
+)
+"""A field of the page alone: what is stored is a user name, or none."""
 RECIPIENT = Field("recipient", "Test recipient", "", placeholder="you@example.com")
 BY_NAME: Mapping[str, Field] = {each.name: each for each in (*FIELDS, RECIPIENT)}
 
@@ -325,10 +332,15 @@ class SettingsForm:
             pinned_by=pinned_by,
         )
 
+    @property
+    def login(self) -> BoundField:
+        """The switch that opens user name and password; a pinned user name decides it."""
+        return BoundField(LOGIN, self.requires_login, pinned_by=self.pinned.get("username", ""))
+
     def way_to(self, name: str) -> Way:
         """Where to go to change a field: to the switch that opens it, while that is off."""
         if name in ("username", "password") and not self.requires_login:
-            return Way("pe-requires_login", "Requires authentication")
+            return Way(self.login.id, LOGIN.label)
         if name == "tls_mode" and not self.values["use_tls"]:
             name = "use_tls"
         return Way(self[name].id, BY_NAME[name].label)

@@ -35,6 +35,13 @@ def tone(status: Status) -> str:
     return TONES[status.state]
 
 
+def way_to_mode() -> str:
+    """Return where the mode is changed, or "" for who may not."""
+    if ask(current_site(), "edit_settings") is not True:
+        return ""
+    return url_for("plato_email.settings", _anchor="pe-who")
+
+
 @in_haste()
 def banner_for_host() -> Markup:
     """Return the banner for a page of the host; nothing for who may not see the pages.
@@ -49,6 +56,7 @@ def banner_for_host() -> Markup:
             status=current_site().status(),
             tone=tone,
             link=url_for("plato_email.settings"),
+            way=way_to_mode(),
         )
     except Exception:
         logger.exception("the state of the mail could not be read for a banner")

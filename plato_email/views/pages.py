@@ -12,7 +12,7 @@ from ..durations import span
 from ..filling import carried
 from . import words
 from .assets import HTMX, asset
-from .banner import tone
+from .banner import tone, way_to_mode
 from .security import ask, csrf_field
 from .sites import current_site
 
@@ -98,6 +98,7 @@ class Words:
     size = staticmethod(words.size)
     tries = staticmethod(words.tries)
     tone = staticmethod(tone)
+    way_to_mode = staticmethod(way_to_mode)
     asset = staticmethod(asset)
     csrf_field = staticmethod(csrf_field)
     carried = staticmethod(carried)

@@ -135,6 +135,17 @@ def test_redirection_pinned_without_an_address_says_what_it_does(tmp_path: Path)
         assert "Mode Redirect has no address" in banner.text
 
 
+@pytest.mark.parametrize("mode", ["allow", "hold"])
+def test_mode_is_changed_by_those_who_may(admin: Admin, host: Host, mode: str) -> None:
+    """Others read what it does, without a way that leads nowhere."""
+    host.configure(25, mode=mode, allowed_recipients="example.com")
+    host.site.authorize = lambda action: action == "view"
+    for path in ("/settings", "/queue", "/messages"):
+        page = admin.open(path)
+        assert page.has("data-plato-email-mode")
+        assert "Change the mode" not in page.text
+
+
 def test_hold_is_said_once(admin: Admin, host: Host) -> None:
     """By the banner where there is one, with the way to change it, and else by the strip."""
     host.configure(25, mode="hold")

@@ -255,6 +255,17 @@ def test_pinned_fields_are_read_only_and_name_their_key(tmp_path: Path) -> None:
         assert host.site.load_settings().settings.host == "pinned.example.com"
 
 
+def test_pinned_user_name_decides_about_the_login(tmp_path: Path) -> None:
+    """The switch is on, cannot be moved, and says which key it is that decides."""
+    pins = {"PLATO_EMAIL_USERNAME": "ada", "PLATO_EMAIL_PASSWORD": "pinned secret"}
+    with fresh_database("sqlite", tmp_path) as url, hosted(url, tmp_path, **pins) as host:
+        page = Admin(host).open()
+        switch = page.field("requires_login")
+        assert "checked" in switch
+        assert "disabled" in switch
+        assert "PLATO_EMAIL_USERNAME" in page.one(id="pe-requires_login-pin").text
+
+
 def test_saved_by_is_the_name_that_authorize_gives(admin: Admin, host: Host) -> None:
     """A host tells who is signed in by ``g.plato_email_actor``."""
     from flask import g
