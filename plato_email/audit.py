@@ -28,7 +28,7 @@ ACTIONS: Mapping[str, str] = {
     "message.cancelled": "Cancelled",
     "message.restored": "Undid a cancellation",
     "message.deleted": "Deleted",
-    "message.undeleted": "Brought back what was deleted",
+    "message.undeleted": "Undid a deletion",
     "message.readdressed": "Changed a recipient",
     "message.resent": "Queued again as new",
     "queue.purged": "Purged finished messages",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ..diagnosis.remembered import diagnose_remembered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..diagnosis import Diagnosis
-    from ..outbox import Count, Fault, MessageRow
+    from ..outbox import Count, Fault, MessageRow, Search
     from ..settings import Settings
     from ..site import Site
 
@@ -38,7 +40,24 @@ def diagnosis_of(message: MessageRow, settings: Settings) -> Diagnosis | None:
     return diagnose_remembered(message, settings)
 
 
+def common_cause(site: Site, search: Search, messages: Sequence[MessageRow] = ()) -> str:
+    """Return the title of the one cause that a search asks for; "" where it asks for none.
+
+    Args:
+        site: whose messages they are.
+        search: what is looked for.
+        messages: some that were found, where they are known.
+    """
+    if not any(term.key == "fault" and not term.negated for term in search.terms):
+        return ""
+    found = messages or site.outbox.page(search, limit=1).messages
+    return _title(found[0], site.load_settings().settings) if found else ""
+
+
 def _cause(fault: Fault, settings: Settings) -> Cause:
-    found = diagnosis_of(fault.example, settings)
-    title = found.title if found else fault.example.reply or "No reason was recorded"
-    return Cause(fault.mark, fault.count, title, fault.example)
+    return Cause(fault.mark, fault.count, _title(fault.example, settings), fault.example)
+
+
+def _title(message: MessageRow, settings: Settings) -> str:
+    found = diagnosis_of(message, settings)
+    return found.title if found else message.reply or "No reason was recorded"

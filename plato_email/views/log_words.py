@@ -33,7 +33,7 @@ SENTENCES: Mapping[str, str] = {
     "message.cancelled": "Cancelled {}",
     "message.restored": "Undid the cancellation of {}",
     "message.deleted": "Deleted {}",
-    "message.undeleted": "Brought back {}, deleted before",
+    "message.undeleted": "Undid the deletion of {}",
     "message.readdressed": "Changed a recipient of {}",
     "queue.purged": "Purged {}",
 }

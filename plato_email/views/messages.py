@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import request, url_for
 
 from ..outbox import KEYS, PARTIAL, STATUSES, Place, Search, SearchError, read_search
-from .causes import Cause, causes_of
+from .causes import Cause, causes_of, common_cause
 from .pages import is_fragment, render
 from .sites import current_site
 from .told import take_told
@@ -64,6 +64,7 @@ def _answer(
         problem=problem,
         tabs=_tabs(search, current_site().outbox.counts(), found=page is not None),
         causes=_causes(search),
+        cause=common_cause(current_site(), search, page.messages) if page else "",
         keys=KEYS,
         told={} if is_fragment() else take_told(),
         places={name: request.args.get(name, "") for name in ("after", "before")},

@@ -32,7 +32,7 @@ UNSAID: Mapping[str, object] = {
     **dict.fromkeys(("told", "fields", "message", "mending", "deleted_at"), None),
     **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten", "is_page"), False),
     **dict.fromkeys(("ended",), False),
-    **dict.fromkeys(("notice", "aloud", "headline", "problem", "asks", "typed"), ""),
+    **dict.fromkeys(("notice", "aloud", "headline", "problem", "asks", "typed", "cause"), ""),
 }
 """What a view leaves out; a host's context processor must not fill it in."""
 

@@ -18,6 +18,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from ..outbox import UNDO, Act, Place, SearchError, Steered, read_search
 from . import audit
+from .causes import common_cause
 from .messages import address
 from .pages import is_fragment, render
 from .sites import current_site
@@ -123,6 +124,7 @@ def _all(act: Act) -> Response:
     context |= {"endpoint": "plato_email.steer", "fields": fields}
     if "sure" not in request.form:
         fields["through"] = str(current_site().outbox.newest())
+        context["cause"] = common_cause(current_site(), search)
         return render("steer.html", 200, back=_way_back(), asks=act.value, **context)
     before = _read_run(act, search.text)
     run = _steps(before)
@@ -131,7 +133,9 @@ def _all(act: Act) -> Response:
     fields |= {"through": str(run.through), "so_far": signer().dumps(_so_far(run))}
     told = _undo(run, said)
     template = "_steps.html" if is_fragment() else "steer.html"
-    context |= {"said": said, "back": address(search.text), "ended": run.ended, "told": told}
+    # Those of one cause are dealt with: back to where the others are.
+    back = address(search.without("fault"))
+    context |= {"said": said, "back": back, "ended": run.ended, "told": told}
     return render(template, 200, **context)
 
 

@@ -139,7 +139,11 @@ def test_deferred_mail_says_what_it_waits_for(
     assert "3 like this" in section
     assert [each for each in page.all("button") if each.text.startswith("Retry all now")]
     (show,) = [each for each in page.all("a") if each.text.startswith("Show")]
-    assert len(Document(admin.client.get(show["href"]).text).all("tr", data_state="queued")) == 3
+    shown = Document(admin.client.get(show["href"]).text)
+    assert len(shown.all("tr", data_state="queued")) == 3
+    assert "have met the same: The recipient's mailbox is full" in shown.text
+    (all_causes,) = [each for each in shown.all("a") if each.text == "All causes"]
+    assert all_causes["href"].endswith("q=status:deferred")
 
 
 def test_hostile_subject_is_only_text(admin: Admin, host: Host) -> None:

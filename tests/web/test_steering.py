@@ -115,7 +115,7 @@ def test_deletion_is_undone_with_one_click(admin: Admin, host: Host) -> None:
     press(admin, "delete", ids[0], message=str(ids[0]))
     gone = admin.get(f"/messages/{ids[0]}")
     assert gone.status_code == 404
-    assert "It was deleted at" in gone.text
+    assert f"Message {ids[0]} was deleted" in gone.text
     assert "1 message back as before." in said(undo(admin, gone.text))
     noted_now = [("message.deleted", "2 messages"), ("message.undeleted", "2 messages")]
     noted_now += [("message.deleted", str(ids[0])), ("message.undeleted", str(ids[0]))]
