@@ -14,7 +14,8 @@ from with_plato_email import hosted
 MESSAGES = "/admin/email/messages"
 SEARCHES = (
     *("", "status:queued", "status:deferred", "status:sending", "status:sent", "status:failed"),
-    *("status:cancelled", "order", "to:nobody@", "status:failed to:nobody@", "code:5.7"),
+    *("status:cancelled", "status:partial", "order", "to:nobody@", "status:failed to:nobody@"),
+    "code:5.7",
     *("reply:spam", "older:1d", "newer:1h", "newer:2d to:nobody@", "priority:high", "attempts:>2"),
     *("has:attachment", "-status:sent", "id:777", "fault:0000000000000002"),
 )

@@ -32,7 +32,7 @@ class Restored:
     Attributes:
         what: became of them; left alone is what was deleted too long ago (`OVER`), or whose
             idempotency key another message has by now (`TAKEN`).
-        last: the step went as far as this id; ``None`` where nothing was left to look at.
+        last: the step went as far as this id; ``None`` where it was the last step.
     """
 
     what: Steered
@@ -71,13 +71,12 @@ class Deleting(OutboxPart):
         deleted = self._tables.deleted
         query = select(deleted.c.id, deleted.c.deleted_at).where(which, deleted.c.id > after)
         rows = connection.execute(query.order_by(deleted.c.id).limit(STEP).with_for_update()).all()
-        if not rows:
-            return Restored(Steered(), None)
         limit = self._clock.now() - UNDO
         fresh = [row.id for row in rows if row.deleted_at > limit]
-        back = self._put_back(connection, fresh)
+        back = self._put_back(connection, fresh) if fresh else []
         left = Counter({OVER: len(rows) - len(fresh), TAKEN: len(fresh) - len(back)})
-        return Restored(Steered(tuple(back), +left), rows[-1].id)
+        last = rows[-1].id if len(rows) == STEP else None
+        return Restored(Steered(tuple(back), +left), last)
 
     def _put_back(self, connection: Connection, ids: Sequence[int]) -> list[int]:
         message, deleted = self._tables.message, self._tables.deleted

@@ -61,12 +61,10 @@ def _steps(undoing: Undoing) -> Undoing:
     outbox, until = current_site().outbox, time.monotonic() + BUDGET
     while True:
         step = outbox.undelete(batch=undoing.batch, id=undoing.id, after=undoing.after)
-        if step.last is None:
-            return replace(undoing, ended=True)
         left = Counter(undoing.left) + Counter(step.what.left)
-        done = undoing.done + len(step.what.done)
-        undoing = replace(undoing, after=step.last, done=done, left=left)
-        if time.monotonic() > until:
+        done, ended = undoing.done + len(step.what.done), step.last is None
+        undoing = replace(undoing, after=step.last or 0, done=done, left=left, ended=ended)
+        if ended or time.monotonic() > until:
             return undoing
 
 

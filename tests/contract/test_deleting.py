@@ -27,10 +27,10 @@ def bring_back(host: Host, batch: str) -> tuple[list[int], dict[str, int]]:
     done, left, after = list[int](), dict[str, int](), 0
     while True:
         step = host.site.outbox.undelete(batch=batch, after=after)
-        if step.last is None:
-            return done, left
         done += step.what.done
         left |= step.what.left
+        if step.last is None:
+            return done, left
         after = step.last
 
 
