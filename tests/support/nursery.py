@@ -19,20 +19,30 @@ from typing import Any
 
 from tests.support.senders import ROOT, environment
 from tests.support.sites import Host
+from tests.support.waiting import until
 
 
 def is_locked(host: Host) -> bool:
-    """Whether somebody holds the write lock of the site's SQLite file."""
+    """Whether somebody holds a lock of the site's SQLite file; a reader's bars writers as well."""
     engine = host.site.database.engine
     if engine.name != "sqlite":
         return False
     with closing(sqlite3.connect(str(engine.url.database), timeout=0.5)) as connection:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             return True
         connection.rollback()
         return False
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether every thread of a process has stopped: the signal reaches one after the other."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    try:
+        return all((each / "stat").read_text().rpartition(") ")[2][0] == "T" for each in threads)
+    except FileNotFoundError:
+        return False  # one has ended meanwhile
 
 
 class Nursery:
@@ -61,12 +71,14 @@ class Nursery:
     def freeze(self, pid: int) -> None:
         """Stop a sender in the middle of whatever it does."""
         os.kill(pid, signal.SIGSTOP)
+        until(lambda: is_stopped(pid))
 
     def freeze_beside(self, pid: int, host: Host) -> None:
         """Stop a sender, but not with the lock of an SQLite file: nobody could take that away."""
         self.freeze(pid)
         while is_locked(host):
             self.thaw(pid)
+            until(lambda: not is_locked(host))
             self.freeze(pid)
 
     def wait_until_frozen(self, pid: int) -> None:
