@@ -26,6 +26,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime
 
+from . import direct
 from .connecting import prepare
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ class Database:
                 self._begin(connection, lazily=lazily)
                 # Without the COMMIT all is rolled back as the connection returns to its pool.
                 yield connection
-                connection.exec_driver_sql("COMMIT")
+                direct.execute(connection, "COMMIT")
 
     def _begin(self, connection: Connection, *, lazily: bool) -> None:
         # SQLite: a transaction that reads first and writes later fails at once when another
@@ -198,8 +199,7 @@ class Database:
         begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
         if lazily and self.is_postgresql:
             begin += "; SET LOCAL synchronous_commit = off"
-        # Without an empty list of values, two commands may be one turn.
-        connection.exec_driver_sql(begin, execution_options={"no_parameters": True})
+        direct.execute(connection, begin)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -354,12 +354,12 @@ def _unhurried(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite" or not _has_wal(connection):
         yield
         return
-    connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
+    direct.execute(connection, "PRAGMA synchronous = NORMAL")
     try:
         yield
     finally:
         try:
-            connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            direct.execute(connection, "PRAGMA synchronous = FULL")
         except DBAPIError:
             # In a transaction that failed it cannot be set, and nobody else may get it so.
             connection.invalidate()

@@ -56,7 +56,7 @@ class Enqueuing(OutboxPart):
         sql, later = self._sql, "available_at" in row
         if connection.dialect.name == "postgresql":
             both = sql.enqueue_later_at_once if later else sql.enqueue_at_once
-            return int(both.run(connection, row | {"data": data}).scalar_one())
+            return int(both.run(connection, row | {"data": data}).first().id)
         number = (sql.enqueue_later if later else sql.enqueue).run(connection, row).lastrowid
         self._store_content(connection, number, data)
         return int(number)

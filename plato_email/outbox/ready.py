@@ -6,8 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import ARRAY
+
+from .. import direct
+
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult, Dialect, Executable
+    from sqlalchemy import Connection, Dialect, Executable
+
+    from ..direct import Answer
 
 Row = Mapping[str, Any]
 _Value = Callable[[Row], Any]
@@ -29,17 +35,18 @@ class Ready:
         self._statement: Any = statement
         self._texts: WeakKeyDictionary[Dialect, _Text] = WeakKeyDictionary()
 
-    def run(self, connection: Connection, rows: Row | Sequence[Row]) -> CursorResult[Any]:
+    def run(self, connection: Connection, rows: Row | Sequence[Row]) -> Answer:
         """Run it with one row of values, or once for each of several."""
         text = self._text(connection.dialect)
         if "schema_translate_map" in connection.get_execution_options():
             # A site with a schema for each of its customers: another text for each.
             return connection.execute(self._statement, text.named(rows))
         if isinstance(rows, Mapping):
-            return connection.exec_driver_sql(text.sql, text.values(rows))
+            return direct.execute(connection, text.sql, text.values(rows))
         if len(rows) == 1:
-            return connection.exec_driver_sql(text.sql, text.values(rows[0]))
-        return connection.exec_driver_sql(text.sql, [text.values(row) for row in rows])
+            return direct.execute(connection, text.sql, text.values(rows[0]))
+        values = [text.values(row) for row in rows]
+        return direct.execute(connection, text.sql, values, many=True)
 
     def text(self, dialect: Dialect, row: Row) -> tuple[str, Any]:
         """Return the text and the values that the driver gets."""
@@ -79,7 +86,8 @@ class _Text:
 
 def _value(bind: Any, dialect: Dialect) -> _Value:
     """How one value is found: given by name, or standing in the statement itself."""
-    convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    is_list = isinstance(bind.type, ARRAY)
+    convert = _in_braces if is_list else bind.type.dialect_impl(dialect).bind_processor(dialect)
     key = bind.key.removeprefix("b_")
     if not bind.required:
         fixed = convert(bind.effective_value) if convert else bind.effective_value
@@ -87,3 +95,17 @@ def _value(bind: Any, dialect: Dialect) -> _Value:
     if convert is None:
         return lambda row: row[key]
     return lambda row: convert(row[key])
+
+
+def _in_braces(values: Sequence[Any]) -> str:
+    """A list as PostgreSQL writes one. The driver looks through each for the type of its items."""
+    return "{" + ",".join([_item(value) for value in values]) + "}"
+
+
+def _item(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return f'"{value}"'

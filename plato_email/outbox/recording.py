@@ -99,7 +99,7 @@ class Recording(OutboxPart):
         }
         try:
             written: Any = self._write(
-                lambda c: self._results.advance.run(c, values).one(), done, alone=True
+                lambda c: self._results.advance.run(c, values).first(), done, alone=True
             )
         except (DataError, UnicodeEncodeError):
             return frozenset(), frozenset()
@@ -107,9 +107,13 @@ class Recording(OutboxPart):
         return frozenset(stored), frozenset(begun)
 
     def _is_usual(self, result: Result) -> bool:
-        """Whether a result has no rows of recipients, and no message to delete."""
+        """Whether a result has no rows of recipients, no message to delete and plain words.
+
+        Letters that the database lacks are written as escapes, which mean another thing in a list.
+        """
         answers = result.refused or result.message.answered
-        return not answers and (self._keep_failed or result.state is not State.FAILED)
+        kept = self._keep_failed or result.state is not State.FAILED
+        return kept and not answers and result.reply.isascii()
 
     def _one_by_one(self, token: str, done: Sequence[Result], begin: Sequence[Claimed]) -> Advanced:
         def write(results: Sequence[Result], *, together: bool) -> Advanced:
