@@ -41,9 +41,7 @@ class Answer(Protocol):
         ...
 
 
-def execute(
-    connection: Connection, sql: str, values: Any = None, *, many: bool = False
-) -> Answer:
+def execute(connection: Connection, sql: str, values: Any = None, *, many: bool = False) -> Answer:
     """Run a statement in the words and with the values of the driver.
 
     Args:

@@ -144,6 +144,12 @@ class Courier:
 
     def _begin(self, message: Claimed, judge: Judge) -> None:
         """Record what is done and begin this message, before a byte of it leaves."""
+        if self._done or not self._crew.has_begun(message):
+            self._post(message)
+        self._crew.doubt(message)
+        judge.begun = True
+
+    def _post(self, message: Claimed) -> None:
         done, self._done = self._done, []
         try:
             advanced = self._crew.ledger.post(done, message)
@@ -154,7 +160,6 @@ class Courier:
         self._untold += _stored(done, advanced)
         if message.id not in advanced.begun:
             raise LeaseLost
-        judge.begun = True
 
     def _settle(self, session: Session, following: Load | None) -> None:
         """Commit now, unless the server is ready for the next and both go in one transaction."""

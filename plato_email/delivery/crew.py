@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ..errors import DeliveryError, SecretUnreadable, Verdict
+from ..outbox import LEASE
 from .courier import Courier
 from .ledger import Ledger
 
@@ -32,9 +33,18 @@ PAUSES = {
 
 
 class Crew:
-    """Delivers one slice; whatever happens, gives back what was not begun."""
+    """Delivers one slice; whatever happens, gives back what was not sent.
 
-    def __init__(self, delivery: Delivery, held: Slice, stored: StoredSettings) -> None:
+    Args:
+        delivery: the sender.
+        held: the slice.
+        stored: the settings.
+        since: before it was claimed, on the monotonic clock.
+    """
+
+    def __init__(
+        self, delivery: Delivery, held: Slice, stored: StoredSettings, since: float
+    ) -> None:
         self.delivery = delivery
         self.settings = stored.settings
         self._version = stored.version
@@ -49,7 +59,9 @@ class Crew:
         """Whether the server has answered for a message, so that it is known to be well."""
         self._contents: dict[int, bytes | SecretUnreadable] = {}
         self._lock = threading.Lock()
+        self._since = since
         self._until = time.monotonic() + SLICE_SECONDS
+        self._in_doubt: set[int] = set()
 
     @property
     def stopping(self) -> bool:
@@ -63,7 +75,7 @@ class Crew:
                 self._carry()
         finally:
             # Guarded by state and token: what was begun or concluded is not touched.
-            settled = self.ledger.concluded
+            settled = self.ledger.concluded | self._in_doubt
             left = [each for each in self._held.messages if each.id not in settled]
             self.delivery.outbox.release(self._held, left, unused=self.ledger.unused)
         if self.fault is not None:
@@ -92,6 +104,14 @@ class Crew:
             # One at least of each slice, or bulk would starve behind a stream of urgent mail.
             self._bulk_went = True
         return message
+
+    def has_begun(self, message: Claimed) -> bool:
+        """Whether a message was begun with its claim, so lately that nobody else can have it."""
+        return message.begun and time.monotonic() - self._since < LEASE / 4
+
+    def doubt(self, message: Claimed) -> None:
+        """Give this message back no more: it may leave from here on."""
+        self._in_doubt.add(message.id)
 
     def lose(self) -> None:
         """Take no more: another sender has taken the slice over."""

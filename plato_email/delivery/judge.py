@@ -41,7 +41,7 @@ class Judge:
     """Turns what SMTP said about one message into the result that is recorded."""
 
     def __init__(self, message: Claimed, settings: Settings, delivery: Delivery) -> None:
-        self.begun = False
+        self.begun = message.begun
         """Whether the message was begun, and its attempt counted, in the outbox."""
         self._message = message
         self._settings = settings

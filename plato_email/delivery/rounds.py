@@ -119,19 +119,21 @@ class Delivery:
         if due is None or due > 0:
             return min(tick, self._idle(), tick if due is None else due)
         self.urgent.clear()
+        since = time.monotonic()
         claim = self.outbox.claim(
             limit=SLICE * self.connections,
             batch=settings.batch_size,
             interval=settings.poll_interval,
             send_attempts=settings.send_attempts,
             park_unknown=self.park_unknown,
+            begin=self.is_connected(0, settings),
         )
         if isinstance(claim, Nothing):
             wait = tick if claim.wait is None else claim.wait
             if expecting and claim.reason == "empty":
                 return 0.0
             return min(tick, wait, self._idle())
-        Crew(self, claim, stored).run()
+        Crew(self, claim, stored, since).run()
         if claim.more:
             self._expecting = True
         return 0.0
@@ -146,15 +148,18 @@ class Delivery:
         Raises:
             DeliveryError: no connection can be made.
         """
-        server = settings.server()
-        if (kept := self._sessions.get(number)) is not None:
-            if kept[0] == server and _is_good(kept[1]):
-                return kept[1]
-            self._sessions.pop(number)
+        if self.is_connected(number, settings):
+            return self._sessions[number][1]
+        if (kept := self._sessions.pop(number, None)) is not None:
             kept[1].close()
         session = self._connect(settings)
-        self._sessions[number] = (server, session)
+        self._sessions[number] = (settings.server(), session)
         return session
+
+    def is_connected(self, number: int, settings: Settings) -> bool:
+        """Whether that connection is ready for another mail."""
+        kept = self._sessions.get(number)
+        return kept is not None and kept[0] == settings.server() and _is_good(kept[1])
 
     def is_fresh(self, number: int) -> bool:
         """Whether the mail in hand is the first that was tried over that connection."""

@@ -58,6 +58,7 @@ class Claiming(OutboxPart):
         interval: float,
         send_attempts: int,
         park_unknown: bool = False,
+        begin: bool = False,
     ) -> Slice | Nothing:
         """Take up to ``limit`` messages, never more than ``batch`` in any sliding ``interval``.
 
@@ -70,9 +71,10 @@ class Claiming(OutboxPart):
             interval: seconds.
             send_attempts: a message whose sender died during its last attempt has failed.
             park_unknown: a message whose sender died while sending is parked, not sent again.
+            begin: a message that is taken alone is begun at once: the server waits for it.
         """
 
-        begin = timedelta(seconds=interval)
+        window = timedelta(seconds=interval)
         attempts = 0 if park_unknown else send_attempts
 
         def work(connection: Connection) -> Slice | Nothing:
@@ -84,7 +86,7 @@ class Claiming(OutboxPart):
             if failures and (wait := self._closed_for(connection, now)) > 0:
                 return Nothing(wait, "failing")
             most = 1 if failures else limit
-            look = {"now": now, "begin": now - begin, "most": most}
+            look = {"now": now, "begin": now - window, "most": most}
             seen = self._taking.look.run(connection, look).all()
             if not seen and not tended and self._reap(connection, now, attempts):
                 seen = self._taking.look.run(connection, look).all()
@@ -92,12 +94,14 @@ class Claiming(OutboxPart):
                 return Nothing(None, "empty")
             room = batch - int(seen[0].taken)
             if room <= 0:
-                return Nothing(self._rate_wait(connection, now - begin, interval), "rate")
+                return Nothing(self._rate_wait(connection, now - window, interval), "rate")
             count = min(most, room)
             chosen = _choose(seen, count)
-            return self._take(connection, chosen, now, probe=failures > 0, more=len(seen) >= count)
+            probe, more = failures > 0, len(seen) >= count
+            return self._take(connection, chosen, now, begin=begin, probe=probe, more=more)
 
-        return self._database.write(work, lazily=True)
+        # What is begun must be known to be so whatever happens; a claim alone need not.
+        return self._database.write(work, lazily=not begin)
 
     def _lock_gate(self, connection: Connection) -> int | None:
         """Lock the gate row and return its failures; ``None`` while another process holds it."""
@@ -166,12 +170,14 @@ class Claiming(OutboxPart):
         chosen: Sequence[AnyRow],
         now: datetime,
         *,
+        begin: bool,
         probe: bool,
         more: bool,
     ) -> Slice | Nothing:
         ids = self._without_expired(connection, chosen, now)
         token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
-        lease = {"token": token, "until": until, "now": now}
+        alone = ids[0] if begin and len(ids) == 1 else None
+        lease = {"token": token, "until": until, "now": now, "alone": alone}
         rows, take = self._taken(connection, ids, lease) if ids else ([], 0)
         if not rows:
             return Nothing(0.0, "empty")
@@ -181,7 +187,8 @@ class Claiming(OutboxPart):
             connection.execute(update(gate).where(gate.c.id == GATE).values(retry_at=until))
         rows = sorted(rows, key=lambda row: ids.index(row.id))
         contents = {row.id: row.data for row in rows if row.data is not None}
-        return Slice(token, take, tuple(self._claimed(connection, rows)), probe, more, contents)
+        claimed = tuple(self._claimed(connection, rows, alone))
+        return Slice(token, take, claimed, probe, more, contents)
 
     def _taken(
         self, connection: Connection, ids: Sequence[int], lease: dict[str, Any]
@@ -211,7 +218,9 @@ class Claiming(OutboxPart):
             connection.execute(delete(content).where(content.c.message_id.in_(expired)))
         return [row.id for row in rows if not row.late]
 
-    def _claimed(self, connection: Connection, rows: Sequence[AnyRow]) -> list[Claimed]:
+    def _claimed(
+        self, connection: Connection, rows: Sequence[AnyRow], begun: int | None
+    ) -> list[Claimed]:
         """Make values of rows; recipients that a server has answered for good are left out."""
         recipient = self._tables.recipient
         tried = [row.id for row in rows if row.stage is not None]
@@ -220,7 +229,7 @@ class Claiming(OutboxPart):
             query = select(recipient.c.message_id, recipient.c.address, recipient.c.outcome)
             for each in connection.execute(query.where(recipient.c.message_id.in_(tried))):
                 answers.setdefault(each.message_id, {})[each.address] = each.outcome
-        return [_as_claimed(row, answers.get(row.id, {})) for row in rows]
+        return [_as_claimed(row, answers.get(row.id, {}), begun=row.id == begun) for row in rows]
 
 
 def _choose(seen: Sequence[AnyRow], count: int) -> list[AnyRow]:
@@ -251,7 +260,7 @@ def _unknown_attempt(number: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
+def _as_claimed(row: AnyRow, answers: Mapping[str, str], *, begun: bool) -> Claimed:
     pending = (
         a for a in load_recipients(row.recipients) if answers.get(a, "deferred") == "deferred"
     )
@@ -262,9 +271,10 @@ def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
         recipients=tuple(pending),
         subject=row.subject,
         priority=row.priority,
-        attempts=row.attempts,
+        attempts=row.attempts - begun,
         size=row.size,
         created_at=row.created_at,
         reply=row.reply or "",
         answered=answers,
+        begun=begun,
     )

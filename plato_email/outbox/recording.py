@@ -152,11 +152,12 @@ class Recording(OutboxPart):
         self._database.write(work, patience=LEASE / 3)
 
     def release(self, held: Slice, messages: Sequence[Claimed], *, unused: int = 0) -> None:
-        """Give back messages that were not begun, and their share of the rate.
+        """Give back messages that were not sent, and their share of the rate.
 
         Args:
             held: the slice.
-            messages: what is left of it.
+            messages: what is left of it. One that was begun has never been sent only if it was
+                begun with its claim.
             unused: messages more that went nowhere, and have been put off already.
         """
         if not (messages or unused):
@@ -164,7 +165,7 @@ class Recording(OutboxPart):
         take = self._tables.take
 
         def work(connection: Connection) -> None:
-            rows = [_mine(held.token, each) for each in messages]
+            rows = [_mine(held.token, each, **_as_taken(each)) for each in messages]
             freed = self._results.release.run(connection, rows).rowcount if rows else 0
             connection.execute(
                 update(take)
@@ -329,6 +330,7 @@ class Recording(OutboxPart):
             message.c.id.in_(ids),
             message.c.lease_token == token,
             message.c.state == State.SENDING.value,
+            message.c.lease_until > now,
         )
         return frozenset(connection.execute(ours).scalars())
 
@@ -367,6 +369,12 @@ class _TakenOver(Exception):
 def _in_ascii(result: Result) -> Result:
     plain = result.reply.encode("ascii", "backslashreplace").decode()
     return replace(result, reply=plain, refused={})
+
+
+def _as_taken(message: Claimed) -> dict[str, Any]:
+    """What the claim has made of a message: it is given back only if it is still that."""
+    state = State.SENDING if message.begun else State.CLAIMED
+    return {"state": state.value, "begun": int(message.begun)}
 
 
 def _mine(token: str, message: Claimed, **more: Any) -> dict[str, Any]:

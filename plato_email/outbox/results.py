@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     any_,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -80,9 +81,14 @@ class Results:
             .values(lease_until=_given("until", DateTime))
         )
         self.release = Ready(
-            _change(message, State.CLAIMED)
-            .where(this)
-            .values(state=State.QUEUED.value, lease_token=None, lease_until=None)
+            _change(message, State.CLAIMED, State.SENDING)
+            .where(this, func.coalesce(message.c.state, "") == _given("state", String))
+            .values(
+                state=State.QUEUED.value,
+                attempts=message.c.attempts - _given("begun", SmallInteger),
+                lease_token=None,
+                lease_until=None,
+            )
         )
         self.advance = Ready(_at_once(tables))
 
@@ -138,13 +144,19 @@ def _conclude(message: Table, given: Given, states: Sequence[State] = CONCLUDABL
 
 
 def _begin(message: Table) -> Update:
+    """Begin a message; one that was begun with its claim only if it is still ours."""
+    counted = case(
+        (message.c.state == literal_column(f"'{State.SENDING}'"), literal_column("0")),
+        else_=literal_column("1"),
+    )
     return (
-        _change(message, State.CLAIMED)
+        _change(message, State.CLAIMED, State.SENDING)
         .where(message.c.lease_until > _given("now", DateTime))
-        .values(
-            state=State.SENDING.value,
-            attempts=message.c.attempts + literal_column("1"),
-            lease_until=_given("until", DateTime),
+        .ordered_values(
+            # MariaDB would see the state that the same statement has just set.
+            (message.c.attempts, message.c.attempts + counted),
+            (message.c.state, State.SENDING.value),
+            (message.c.lease_until, _given("until", DateTime)),
         )
     )
 

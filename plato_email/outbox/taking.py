@@ -29,7 +29,7 @@ from .ready import Ready
 from .statements import GATE, PRIORITIES, is_in, is_still
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, Select, Table
+    from sqlalchemy import CTE, ColumnElement, Select, Table
 
     from ..tables import Tables
 
@@ -51,12 +51,14 @@ class Taking:
         self.gate = Ready(the_gate)
         self.lock_gate = Ready(the_gate.with_for_update(skip_locked=True))
         self.look = Ready(_look(tables))
-        claimed = {
-            "state": State.CLAIMED.value,
+        alone = message.c.id == _given("alone", BigId)
+        values = {
+            "state": case((alone, _word(State.SENDING)), else_=_word(State.CLAIMED)),
+            "attempts": message.c.attempts + case((alone, _number(1)), else_=_number(0)),
             "lease_token": _given("token", String),
             "lease_until": _given("until", DateTime),
         }
-        claim = update(message).where(is_still(message, State.QUEUED)).values(**claimed)
+        claim = update(message).where(is_still(message, State.QUEUED)).values(**values)
         self.claim = Ready(claim.where(message.c.id == _given("id", BigId)))
         self.note = Ready(
             insert(take).values(at=_given("now", DateTime), count=_given("count", Integer))
@@ -115,6 +117,14 @@ def _bytes(tables: Tables, message: Table | CTE) -> Any:
     content = tables.content
     data = select(content.c.data).where(content.c.message_id == message.c.id).scalar_subquery()
     return case((message.c.size <= literal_column(str(SMALL)), data)).label("data")
+
+
+def _word(state: State) -> ColumnElement[str]:
+    return literal_column(f"'{state}'")
+
+
+def _number(value: int) -> ColumnElement[int]:
+    return literal_column(str(value))
 
 
 def _wanted(message: Table) -> list[Any]:

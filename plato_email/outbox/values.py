@@ -52,12 +52,15 @@ class Claimed:
     subject: str = field(repr=False)
     priority: int
     attempts: int
+    """Tries before this one."""
     size: int
     created_at: datetime
     reply: str = field(default="", repr=False)
     """What the last try brought."""
     answered: Mapping[str, str] = field(default_factory=dict)
     """What earlier tries brought, by recipient: accepted, refused or deferred."""
+    begun: bool = False
+    """Whether it was begun, and its attempt counted, as it was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Result:
     charged: bool = True
     """Whether the try counts as one of the message's Send Attempts."""
     begun: bool = True
-    """Whether `Outbox.advance` has begun the message, and so has counted the try already."""
+    """Whether the message was begun, and so the try was counted already."""
     unknown: bool = False
     retry_in: float = 0.0
     """Seconds until the next try, where state is QUEUED."""

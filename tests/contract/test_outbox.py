@@ -28,6 +28,20 @@ def held(host: Host, **how: int) -> Slice:
     return slice_
 
 
+def standing(host: Host, number: int) -> tuple[str, int]:
+    row = host.site.outbox.message(number)
+    assert row is not None
+    return row.state, row.attempts
+
+
+def begun_with_its_claim(host: Host, batch: int = 100) -> Slice:
+    slice_ = host.site.outbox.claim(
+        limit=20, batch=batch, interval=30.0, send_attempts=5, begin=True
+    )
+    assert isinstance(slice_, Slice)
+    return slice_
+
+
 def result(message: Claimed, state: State = State.SENT, **more: object) -> Result:
     at = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as every stored time
     return Result(message, state, "sent", at, 5, "accepted", 250, "2.0.0", "Ok", **more)  # type: ignore[arg-type]
@@ -190,6 +204,48 @@ class TestClaim:
         host.site.outbox.release(first, first.messages)
         again = held(host, batch=3)
         assert [m.attempts for m in again.messages] == [0, 0, 0]
+
+    def test_alone_it_is_begun_with_its_claim(self, host: Host) -> None:
+        """Where a server waits for it, a message taken alone is in doubt from the claim on."""
+        number = host.send()
+        slice_ = begun_with_its_claim(host)
+        (message,) = slice_.messages
+        assert (message.begun, message.attempts) == (True, 0)
+        assert standing(host, number) == ("sending", 1)
+        host.site.outbox.advance(slice_, done=[result(message)])
+        assert standing(host, number) == ("sent", 1)
+
+    def test_several_are_not_begun_with_their_claim(self, host: Host) -> None:
+        """Of those that are taken together none is in doubt before its turn has come."""
+        for _ in range(2):
+            host.send()
+        assert [each.begun for each in begun_with_its_claim(host).messages] == [False, False]
+        assert set(host.states().values()) == {"claimed"}
+
+    def test_begun_with_its_claim_and_begun_again_counts_once(self, host: Host) -> None:
+        """Whether it is still ours can be asked by beginning it; another's it never becomes."""
+        number = host.send()
+        slice_ = begun_with_its_claim(host)
+        assert host.site.outbox.advance(slice_, begin=slice_.messages).begun == {number}
+        assert standing(host, number) == ("sending", 1)
+        age_leases(host)
+        assert host.site.outbox.advance(slice_, begin=slice_.messages).begun == frozenset()
+
+    def test_begun_with_its_claim_and_given_back(self, host: Host) -> None:
+        """What was begun so and never sent is free at once, uncharged, and not counted as taken."""
+        number = host.send()
+        slice_ = begun_with_its_claim(host, batch=1)
+        host.site.outbox.release(slice_, slice_.messages)
+        assert standing(host, number) == ("queued", 0)
+        assert begun_with_its_claim(host, batch=1).messages[0].id == number
+
+    def test_begun_on_the_way_is_not_given_back(self, host: Host) -> None:
+        """A message that was begun by itself may have left: nobody gives that back."""
+        number = host.send()
+        slice_ = held(host)
+        host.site.outbox.advance(slice_, begin=slice_.messages)
+        host.site.outbox.release(slice_, slice_.messages)
+        assert standing(host, number) == ("sending", 1)
 
     def test_lapsed_claim_is_free_and_uncharged(self, host: Host) -> None:
         """A sender that died before it began leaves no trace on the message."""

@@ -27,6 +27,8 @@ VALUES: dict[str, Any] = {
     "now": NOW,
     "begin": NOW,
     "until": NOW,
+    "alone": 7,
+    "begun": 1,
 }
 AT_ONCE: dict[str, Any] = {
     **{name: [value] for name, value in VALUES.items()},
@@ -37,6 +39,7 @@ AT_ONCE: dict[str, Any] = {
     "token": "token",
     "now": NOW,
     "until": NOW,
+    "alone": 7,
 }
 
 

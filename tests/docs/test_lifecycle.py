@@ -47,8 +47,10 @@ class Watched(Host):
         rows = self.site.database.read(lambda c: c.execute(text("SELECT old, new FROM seen")).all())
         return {(row.old, row.new) for row in rows}
 
-    def claim(self) -> Slice:
-        held = self.site.outbox.claim(limit=1, batch=1000, interval=30, send_attempts=2)
+    def claim(self, *, begin: bool = False) -> Slice:
+        held = self.site.outbox.claim(
+            limit=1, batch=1000, interval=30, send_attempts=2, begin=begin
+        )
         assert isinstance(held, Slice)
         return held
 
@@ -128,6 +130,8 @@ def _with_dying_senders(host: Watched) -> None:
     outbox = host.site.outbox
     for late in (State.SENT, State.FAILED):
         host.send()
+        held = host.claim(begin=True)
+        outbox.release(held, held.messages)
         held = host.claim()
         outbox.release(held, held.messages)
         host.claim()
@@ -183,6 +187,15 @@ def _without_its_content(host: Watched) -> None:
         host.rounds()
 
 
+def _vetoed_late(host: Watched) -> None:
+    """A receiver says no to a mail that was begun with its claim."""
+    host.send()
+    held = host.claim(begin=True)
+    at = host.site.clock.now()
+    no = Result(held.messages[0], State.CANCELLED, "cancelled", at, 1, "sender", charged=False)
+    host.site.outbox.advance(held, done=[no])
+
+
 def _purged(host: Watched) -> None:
     for state in (State.SENT, State.FAILED, State.CANCELLED, State.EXPIRED):
         assert sum(host.site.outbox.purge(state, timedelta(0)))
@@ -200,6 +213,7 @@ def test_the_arrows_are_what_the_code_does(watched: Watched) -> None:
     _with_dying_senders(watched)
     _ended_in_doubt(watched)
     _without_its_content(watched)
+    _vetoed_late(watched)
     _purged(watched)
     assert watched.seen() == drawn()
 

@@ -156,6 +156,26 @@ def test_case_05_frozen_sender_does_no_harm(host: Host, senders: Nursery, stage:
     assert rows(host) == others
 
 
+def test_case_05_frozen_with_a_mail_begun_with_its_claim(host: Host, senders: Nursery) -> None:
+    """Alone on an open connection, begun with its claim, a mail is not sent once it is lost."""
+    held = Pause("250 2.1.0 Ok")
+    with ScriptedServer({"MAIL": ["250 2.1.0 Ok", held]}) as server:
+        host.configure(server.port, poll_interval=1)
+        (first,) = queue(host, 1)
+        zombie = senders.start(PLATO_EMAIL_CONNECTIONS="1")
+        wait_for_states(host, sent=1)
+        (second,) = queue(host, 1)
+        held.wait_until_reached()
+        senders.freeze_beside(zombie, host)
+        senders.start()
+        wait_for_states(host, sent=2)
+        held.end()
+        senders.thaw(zombie)
+        assert senders.end(zombie) == 0
+        copies = {i: len(each) for i, each in by_message_id(server.mails).items()}
+    assert copies == {first: 1, second: 1}
+
+
 @pytest.mark.parametrize("url", SERVERS, indirect=True)
 def test_case_05_frozen_while_it_claims(host: Host, senders: Nursery) -> None:
     """A sender frozen with the lock of all claims in its hands does not hold up the others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import update
 
 from plato_email import message_deferred, message_failed, message_sending, message_sent
 from plato_email.delivery import backoff
+from tests.support.pauses import Pause
 from tests.support.sites import Host
 from tests.support.smtp_servers import (
     Catcher,
@@ -286,6 +288,43 @@ def test_stop_cuts_a_hanging_mail_and_gives_it_back(host: Host) -> None:
         assert host.site.stop(timeout=0.2)
     assert host.states() == {number: "queued"}
     assert attempts(host) == {number: 0}
+
+
+def test_lone_mail_on_an_open_connection_is_begun_with_its_claim(host: Host) -> None:
+    """One commit before its body leaves; cut before that, it is given back, uncharged."""
+    waiting = Pause("250 2.1.0 Ok")
+    with ScriptedServer({"MAIL": ["250 2.1.0 Ok", waiting]}) as server:
+        host.configure(server.port)
+        first = host.send()
+        worker = host.site.make_worker()
+        assert worker.delivery.round() == 0
+        second = host.send()
+        thread = Thread(target=worker.delivery.round)
+        thread.start()
+        waiting.wait_until_reached()
+        assert (host.states()[second], attempts(host)[second]) == ("sending", 1)
+        worker.delivery.abort()
+        thread.join()
+    assert host.states() == {first: "sent", second: "queued"}
+    assert attempts(host) == {first: 1, second: 0}
+
+
+def test_veto_of_a_mail_begun_with_its_claim(sending: Host, catcher: Catcher) -> None:
+    """A receiver that says no cancels it, without a try, however early it was begun."""
+
+    def veto(_: object, message: Any) -> bool:
+        return False
+
+    worker = sending.site.make_worker()
+    sending.send()
+    worker.delivery.round()
+    number = sending.send()
+    with message_sending.connected_to(veto, sending.app):
+        worker.delivery.round()
+    worker.delivery.hang_up()
+    assert sending.states()[number] == "cancelled"
+    assert attempts(sending)[number] == 0
+    assert len(catcher.mails) == 1
 
 
 def test_signals_tell_each_outcome(host: Host) -> None:
