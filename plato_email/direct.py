@@ -73,6 +73,38 @@ def execute(connection: Connection, sql: str, values: Any = None, *, many: bool 
     return _Direct(cursor)
 
 
+def together(connection: Connection, *statements: tuple[str, Any]) -> Answer:
+    """Run statements in one turn to the server and one transaction (PostgreSQL, psycopg).
+
+    Each sees what was committed when its own turn has come, as in any transaction there.
+
+    Args:
+        connection: in autocommit.
+        statements: each with its values.
+
+    Returns:
+        What the last one brought.
+
+    Raises:
+        DBAPIError: one of them failed; none has changed anything.
+    """
+    if _is_watched(connection):
+        execute(connection, "BEGIN")
+        *_, answer = [execute(connection, *each) for each in statements]
+        execute(connection, "COMMIT")
+        return answer
+    driver: Any = connection.dialect.loaded_dbapi
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        with raw.pipeline():
+            cursors = [raw.cursor() for _ in statements]
+            for cursor, (sql, values) in zip(cursors, statements, strict=True):
+                cursor.execute(sql, values)
+    except driver.Error as error:
+        raise _told(connection, statements[-1][0], error) from error
+    return _Direct(cursors[-1])
+
+
 class _Direct:
     """An `Answer` of the driver itself."""
 

@@ -82,19 +82,19 @@ class Courier:
     def _load(self) -> Load | None:
         """Take the next message that is wanted and whose bytes are there."""
         while (message := self._crew.take()) is not None:
-            judge = self._judge(message)
             if not self._delivery.events.sending(message):
-                self._done.append(judge.vetoed())
+                self._done.append(self._judge(message).vetoed())
                 continue
             data = self._crew.content(message)
             if not isinstance(data, bytes):
+                judge = self._judge(message)
                 self._done.append(judge.lost() if data is None else judge.unreadable(data))
                 continue
             envelope = Envelope(message.sender, message.recipients)
             try:
                 routed = route(self._crew.settings, envelope, data)
             except DeliveryError as barred:
-                self._done.append(judge.refused(barred))
+                self._done.append(self._judge(message).refused(barred))
                 continue
             return Load(message, routed.envelope, routed.data)
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     Integer,
     String,
     any_,
@@ -29,7 +30,7 @@ from .ready import Ready
 from .statements import GATE, PRIORITIES, is_in, is_still
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, Select, Table
+    from sqlalchemy import CTE, ColumnElement, Select, Table, Update
 
     from ..tables import Tables
 
@@ -37,7 +38,7 @@ SMALL = 64 * 1024
 """Bytes of a message up to which they are read with the claim: memory for a slice is bounded."""
 WANTED = (
     *("id", "message_id", "sender", "recipients", "subject"),
-    *("priority", "attempts", "size", "created_at", "stage", "reply"),
+    *("state", "priority", "available_at", "attempts", "size", "created_at", "stage", "reply"),
 )
 """Columns of a message that its sender needs."""
 
@@ -50,15 +51,9 @@ class Taking:
         the_gate = select(gate.c.failures).where(gate.c.id == GATE)
         self.gate = Ready(the_gate)
         self.lock_gate = Ready(the_gate.with_for_update(skip_locked=True))
+        self.wait_for_gate = Ready(the_gate.with_for_update())
         self.look = Ready(_look(tables))
-        alone = message.c.id == _given("alone", BigId)
-        values = {
-            "state": case((alone, _word(State.SENDING)), else_=_word(State.CLAIMED)),
-            "attempts": message.c.attempts + case((alone, _number(1)), else_=_number(0)),
-            "lease_token": _given("token", String),
-            "lease_until": _given("until", DateTime),
-        }
-        claim = update(message).where(is_still(message, State.QUEUED)).values(**values)
+        claim = _claim(message, message.c.id == _given("alone", BigId))
         self.claim = Ready(claim.where(message.c.id == _given("id", BigId)))
         self.note = Ready(
             insert(take).values(at=_given("now", DateTime), count=_given("count", Integer))
@@ -68,6 +63,7 @@ class Taking:
             message.c.lease_token == _given("token", String),
         )
         self.claim_at_once = Ready(_claim_at_once(tables, claim))
+        self.claim_few = Ready(_claim_few(tables))
         self.forget = Ready(delete(take).where(take.c.at < _given("begin", DateTime)))
         self.first_take = select(func.min(take.c.at)).where(
             take.c.at > _given("begin", DateTime), take.c.count > 0
@@ -99,11 +95,48 @@ def _look(tables: Tables) -> Select[Any]:
     ).order_by(due.c.priority, due.c.available_at, due.c.id)
 
 
-def _claim_at_once(tables: Tables, claim: Any) -> Select[Any]:
+def _claim(message: Table, alone: ColumnElement[bool]) -> Update:
+    """Take messages that are still queued; where ``alone`` is true, begin them at once."""
+    return (
+        update(message)
+        .where(is_still(message, State.QUEUED))
+        .values(
+            state=case((alone, _word(State.SENDING)), else_=_word(State.CLAIMED)),
+            attempts=message.c.attempts + case((alone, _number(1)), else_=_number(0)),
+            lease_token=_given("token", String),
+            lease_until=_given("until", DateTime),
+        )
+    )
+
+
+def _claim_few(tables: Tables) -> Select[Any]:
+    """PostgreSQL: take all that is due, if that is few: nothing to choose, to drop or to wait for.
+
+    The gate must be locked by a statement before this one, so that this one sees what the last
+    claim has taken of the rate.
+    """
+    message, gate = tables.message, tables.gate
+    due = _look(tables).cte("due")
+    count = select(func.count()).select_from(due).scalar_subquery()
+    late = select(due.c.id).where(due.c.late).exists()
+    taken = select(func.max(due.c.taken)).scalar_subquery()
+    open_ = select(gate.c.id).where(gate.c.id == GATE, gate.c.failures == _number(0)).exists()
+    few = (count < _given("most", Integer)) & (count + taken <= _given("batch", Integer))
+    alone = _given("begin_alone", Boolean) & (count == _number(1))
+    ids = func.array(select(due.c.id).where(few, open_, ~late).scalar_subquery())
+    return _noted(tables, _claim(message, alone).where(message.c.id == any_(ids)))
+
+
+def _claim_at_once(tables: Tables, claim: Update) -> Select[Any]:
     """PostgreSQL: take what was chosen, note it, and return it with its bytes."""
+    chosen = tables.message.c.id == any_(bindparam("b_ids", type_=ARRAY(BigId)))
+    return _noted(tables, claim.where(chosen))
+
+
+def _noted(tables: Tables, claim: Update) -> Select[Any]:
+    """Take, note how many, and return them with their bytes."""
     message, take = tables.message, tables.take
-    chosen = message.c.id == any_(bindparam("b_ids", type_=ARRAY(BigId)))
-    mine = claim.where(chosen).returning(*_wanted(message)).cte("mine")
+    mine = claim.returning(*_wanted(message)).cte("mine")
     count = func.count().label("count")
     now = _given("now", DateTime).label("at")
     row = select(now, count).select_from(mine).having(func.count() > literal_column("0"))

@@ -82,7 +82,8 @@ def _line(command: str) -> bytes:
 class Note:
     """What a running stage has to tell about itself."""
 
-    detail: str = ""
+    detail: object = ""
+    """Made into words only where somebody watches."""
     ok: bool = True
 
 
@@ -121,9 +122,9 @@ class Progress:
         self._report(stage, False, started, said(error.code, error.reply))
         return error
 
-    def _report(self, stage: Stage, ok: bool, started: float, detail: str) -> None:
+    def _report(self, stage: Stage, ok: bool, started: float, detail: object) -> None:
         if self._observe is not None:
-            self._observe(Step(stage, ok, (monotonic() - started) * 1000, detail))
+            self._observe(Step(stage, ok, (monotonic() - started) * 1000, str(detail)))
 
 
 def _delivery_error(stage: Stage, fault: WireError, lost: Verdict) -> DeliveryError:

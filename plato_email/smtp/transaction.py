@@ -210,7 +210,7 @@ class Transaction:
                 return
 
     def _heard_mail(self, reply: Reply, note: Note) -> None:
-        note.detail = str(reply)
+        note.detail = reply
         if not reply.positive:
             note.ok = False
             self._failure = refusal(Stage.SENDER, reply)
@@ -228,7 +228,7 @@ class Transaction:
         note.detail = f"{recipient}: {refused.code} {refused.reply}"
 
     def _heard_data(self, reply: Reply, note: Note) -> None:
-        note.detail = str(reply)
+        note.detail = reply
         if reply.code != 354:
             note.ok = False
             self._failure = refusal(Stage.DATA, reply)
@@ -274,7 +274,7 @@ class Transaction:
             reply = self._final_reply()
             if not reply.positive:
                 raise refusal(Stage.ACCEPTED, reply)
-            note.detail = str(reply)
+            note.detail = reply
         return self._receipt(reply)
 
     def _receipt(self, reply: Reply) -> Receipt:
