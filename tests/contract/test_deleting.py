@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -138,3 +143,41 @@ def test_deleted_mail_follows_to_a_new_key(host: Host) -> None:
     assert list(outbox.reencrypt(ring)) == [(1, 0)]
     bring_back(host, "b")
     assert set(outbox.content_keys()) == {ring.primary.id}
+
+
+def test_deleting_and_undoing_beside_senders_loses_and_doubles_nothing(host: Host) -> None:
+    """What is deleted before its turn is not sent; when all is back, all was sent once."""
+    with Catcher() as server, ThreadPoolExecutor(5) as pool:
+        host.configure(server.port, batch_size=20, poll_interval=1)
+        ids = [host.send(recipients=[f"to{n}@example.com"]) for n in range(60)]
+        rest, over, until = threading.Event(), threading.Event(), time.monotonic() + 30
+
+        def send(_: int) -> None:
+            worker = host.site.make_worker()
+            while not over.is_set():
+                rest.wait(min(worker.delivery.round(), 0.05))
+            worker.delivery.hang_up()
+
+        def steer() -> int:
+            chance, deleted = random.Random(7), 0
+            for turn in range(40):
+                batch = f"batch{turn}"
+                some = chance.sample(ids, 15)
+                deleted += len(host.site.outbox.steer(Act.DELETE, some, batch=batch).done)
+                rest.wait(0.01)
+                bring_back(host, batch)
+            return deleted
+
+        senders = [pool.submit(send, n) for n in range(4)]
+        try:
+            assert pool.submit(steer).result() > 0
+            while set(host.states().values()) != {"sent"} and time.monotonic() < until:
+                rest.wait(0.05)
+        finally:
+            over.set()
+        for each in senders:
+            each.result()
+        came = Counter(mail.recipients[0] for mail in server.mails)
+    assert host.states() == dict.fromkeys(ids, "sent")
+    assert (len(came), set(came.values())) == (60, {1})
+    assert host.site.outbox.content_count() == 0
