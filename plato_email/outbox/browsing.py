@@ -28,7 +28,7 @@ from .walking import Place, Walk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from .values import MessageRow
 
@@ -156,11 +156,14 @@ class Browsing(OutboxPart):
         """Return what the deferred messages that are tried next wait for, the commonest first."""
 
         def work(connection: Connection) -> tuple[Fault, ...]:
-            rows = connection.execute(self._deferred()).all()
-            full = max(Counter(row.priority for row in rows).values(), default=0) == SAMPLED
-            latest = {row.fault: row.id for row in rows}
-            common = Counter(row.fault for row in rows if row.fault).most_common(limit)
-            groups = [(mark, Count(number, full), latest[mark]) for mark, number in common]
+            looked_at, alike, one = Counter[int](), Counter[str](), dict[str, int]()
+            for priority, mark, number, example in connection.execute(self._deferred()):
+                looked_at[priority] += number
+                if mark is not None:
+                    alike[mark] += number
+                    one[mark] = example
+            full = SAMPLED in looked_at.values()
+            groups = [(mark, Count(n, full), one[mark]) for mark, n in alike.most_common(limit)]
             return self._with_examples(connection, groups)
 
         return self._database.read(work)
@@ -229,8 +232,8 @@ class Browsing(OutboxPart):
             .limit(limit)
         )
 
-    def _deferred(self) -> CompoundSelect[Any]:
-        """Those of each priority that are tried next, in the order of their index."""
+    def _deferred(self) -> Select[Any]:
+        """Of those of each priority that are tried next: the marks, the number and one of each."""
         message = self._tables.message
         deferred = Matching(message, self._clock.now()).status("deferred")
         columns = (message.c.id, message.c.priority, message.c.fault)
@@ -242,7 +245,9 @@ class Browsing(OutboxPart):
             .subquery()
             for each in each_priority(message)
         ]
-        return union_all(*(select(part) for part in parts))
+        some = union_all(*(select(part) for part in parts)).subquery()
+        mark = (some.c.priority, some.c.fault)
+        return select(*mark, func.count(), func.max(some.c.id)).group_by(*mark)
 
     def _alike(self, connection: Connection, mark: str) -> Count:
         message = self._tables.message
