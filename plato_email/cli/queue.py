@@ -65,7 +65,10 @@ def run() -> None:
 @click.option("--all", "everything", is_flag=True, help="Every failed message.")
 @as_json
 def retry(ids: tuple[int, ...], everything: bool, as_json: bool) -> None:
-    """Queue failed messages again, their attempts from zero."""
+    """Queue failed messages again, their attempts from zero.
+
+    One that was sent, but not to all its recipients, goes to the others; by its id alone.
+    """
     if bool(ids) == everything:
         raise click.UsageError("Name the ids of messages, or --all.")
     plato = site()
