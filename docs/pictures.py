@@ -105,6 +105,19 @@ def message(studio: Studio) -> Page:
         return page
 
 
+def partial(studio: Studio) -> Page:
+    """One message that one of three did not get."""
+    refusals = {"bob@customers.example": "550 5.1.1 <bob@customers.example>: User unknown"}
+    with Catcher(refusals=refusals) as server:
+        studio.host.configure(server.port)
+        people = [f"{name}@customers.example" for name in ("ann", "bob", "eve")]
+        number = studio.host.send(subject="Minutes of the meeting", recipients=people)
+        studio.host.rounds()
+        page = studio.open(f"/messages/{number}", height=820)
+        page.get_by_label("For bob@").fill("robert@customers.example")
+        return page
+
+
 def overview(studio: Studio) -> Page:
     """The middle of a backlog."""
     studio.host.configure(25, batch_size=100, poll_interval=30)
@@ -138,6 +151,7 @@ PICTURES: Mapping[str, Picture] = {
     "test-passed": Picture(test_passed, cut_out=TEST),
     "messages": Picture(messages),
     "message": Picture(message),
+    "partial": Picture(partial),
     "overview": Picture(overview, whole=True),
     "sender-domain": Picture(sender_domain),
 }
