@@ -58,16 +58,17 @@ def execute(connection: Connection, sql: str, values: Any = None, *, many: bool 
     if _is_watched(connection):
         options = {"no_parameters": values is None}
         return connection.exec_driver_sql(sql, values, execution_options=options)
-    driver: Any = connection.dialect.loaded_dbapi
+    dialect = connection.dialect
+    driver: Any = dialect.loaded_dbapi
     raw: Any = connection.connection.dbapi_connection
     try:
         cursor = raw.cursor()
         if many:
-            cursor.executemany(sql, values)
+            dialect.do_executemany(cursor, sql, values)
         elif values is None:
-            cursor.execute(sql)
+            dialect.do_execute_no_params(cursor, sql)
         else:
-            cursor.execute(sql, values)
+            dialect.do_execute(cursor, sql, values)
     except driver.Error as error:
         raise _told(connection, sql, error) from error
     return _Direct(cursor)
@@ -99,7 +100,7 @@ def together(connection: Connection, *statements: tuple[str, Any]) -> Answer:
         with raw.pipeline():
             cursors = [raw.cursor() for _ in statements]
             for cursor, (sql, values) in zip(cursors, statements, strict=True):
-                cursor.execute(sql, values)
+                connection.dialect.do_execute(cursor, sql, values)
     except driver.Error as error:
         raise _told(connection, statements[-1][0], error) from error
     return _Direct(cursors[-1])
