@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
-from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, text, update
 
-from plato_email import Message, direct
+from plato_email import Message
 from plato_email.errors import DeliveryError, MessageError, RecipientRefusal, Stage, Verdict
-from plato_email.outbox import Claimed, Nothing, Outbox, Result, Slice, claiming
+from plato_email.outbox import Claimed, Nothing, Slice
 from plato_email.tables import State
+from tests.support.claims import age_leases, claim, held, result
 from tests.support.queue_facts import rows
 from tests.support.sites import Host
-
-
-def claim(host: Host, limit: int = 20, batch: int = 100, interval: float = 30.0) -> Slice | Nothing:
-    return host.site.outbox.claim(limit=limit, batch=batch, interval=interval, send_attempts=5)
-
-
-def held(host: Host, **how: int) -> Slice:
-    slice_ = claim(host, **how)
-    assert isinstance(slice_, Slice)
-    return slice_
-
-
-def replica(host: Host) -> Outbox:
-    """The queue as another process sees it."""
-    site = host.site
-    return Outbox(site.database, site.tables, site.clock, process="other")
-
-
-def standing(host: Host, number: int) -> tuple[str, int]:
-    row = host.site.outbox.message(number)
-    assert row is not None
-    return row.state, row.attempts
-
-
-def begun_with_its_claim(host: Host, batch: int = 100) -> Slice:
-    slice_ = host.site.outbox.claim(
-        limit=20, batch=batch, interval=30.0, send_attempts=5, begin=True
-    )
-    assert isinstance(slice_, Slice)
-    return slice_
-
-
-def result(message: Claimed, state: State = State.SENT, **more: object) -> Result:
-    at = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as every stored time
-    return Result(message, state, "sent", at, 5, "accepted", 250, "2.0.0", "Ok", **more)  # type: ignore[arg-type]
-
-
-def age_leases(host: Host) -> None:
-    """Let every lease lapse, as if its sender had died a while ago."""
-    message = host.site.tables.message
-    past = host.site.clock.now() - timedelta(seconds=1)
-    host.site.database.write(
-        lambda c: c.execute(
-            update(message).where(message.c.lease_until.is_not(None)).values(lease_until=past)
-        )
-    )
 
 
 class TestEnqueue:
@@ -213,48 +166,6 @@ class TestClaim:
         again = held(host, batch=3)
         assert [m.attempts for m in again.messages] == [0, 0, 0]
 
-    def test_alone_it_is_begun_with_its_claim(self, host: Host) -> None:
-        """Where a server waits for it, a message taken alone is in doubt from the claim on."""
-        number = host.send()
-        slice_ = begun_with_its_claim(host)
-        (message,) = slice_.messages
-        assert (message.begun, message.attempts) == (True, 0)
-        assert standing(host, number) == ("sending", 1)
-        host.site.outbox.advance(slice_, done=[result(message)])
-        assert standing(host, number) == ("sent", 1)
-
-    def test_several_are_not_begun_with_their_claim(self, host: Host) -> None:
-        """Of those that are taken together none is in doubt before its turn has come."""
-        for _ in range(2):
-            host.send()
-        assert [each.begun for each in begun_with_its_claim(host).messages] == [False, False]
-        assert set(host.states().values()) == {"claimed"}
-
-    def test_begun_with_its_claim_and_begun_again_counts_once(self, host: Host) -> None:
-        """Whether it is still ours can be asked by beginning it; another's it never becomes."""
-        number = host.send()
-        slice_ = begun_with_its_claim(host)
-        assert host.site.outbox.advance(slice_, begin=slice_.messages).begun == {number}
-        assert standing(host, number) == ("sending", 1)
-        age_leases(host)
-        assert host.site.outbox.advance(slice_, begin=slice_.messages).begun == frozenset()
-
-    def test_begun_with_its_claim_and_given_back(self, host: Host) -> None:
-        """What was begun so and never sent is free at once, uncharged, and not counted as taken."""
-        number = host.send()
-        slice_ = begun_with_its_claim(host, batch=1)
-        host.site.outbox.release(slice_, slice_.messages)
-        assert standing(host, number) == ("queued", 0)
-        assert begun_with_its_claim(host, batch=1).messages[0].id == number
-
-    def test_begun_on_the_way_is_not_given_back(self, host: Host) -> None:
-        """A message that was begun by itself may have left: nobody gives that back."""
-        number = host.send()
-        slice_ = held(host)
-        host.site.outbox.advance(slice_, begin=slice_.messages)
-        host.site.outbox.release(slice_, slice_.messages)
-        assert standing(host, number) == ("sending", 1)
-
     def test_lapsed_claim_is_free_and_uncharged(self, host: Host) -> None:
         """A sender that died before it began leaves no trace on the message."""
         host.send()
@@ -356,111 +267,6 @@ class TestClaim:
         host.site.outbox.advance(slice_, done=[result(slice_.messages[0])])
         assert sum(host.site.outbox.purge(State.SENT, timedelta(seconds=-1))) == 1
         assert host.send() > first
-
-
-class TestClaimOfLittle:
-    """Where the last claim has left nothing, the next is one turn to PostgreSQL, and no other."""
-
-    @pytest.fixture
-    def emptied(self, host: Host) -> Host:
-        """A site whose queue was looked at, and found empty."""
-        assert claim(host) == Nothing(None, "empty")
-        return host
-
-    def test_one_turn_is_enough(self, emptied: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The gate is locked, and all that is due taken, in one exchange with the server."""
-        exchanges, together = [], direct.together
-
-        def noted(connection: Connection, *statements: tuple[str, Any]) -> direct.Answer:
-            exchanges.append(len(statements))
-            return together(connection, *statements)
-
-        monkeypatch.setattr(direct, "together", noted)
-        numbers = [emptied.send() for _ in range(3)]
-        assert [each.id for each in held(emptied).messages] == numbers
-        assert exchanges == ([2] if emptied.site.database.is_postgresql else [])
-
-    def test_high_first_then_the_oldest(self, emptied: Host) -> None:
-        """The order is that of every claim."""
-        low, high, normal = (emptied.send(priority=each) for each in ("low", "high", "normal"))
-        second = emptied.send(priority="high")
-        found = [each.id for each in held(emptied).messages]
-        assert found == [high, second, normal, low]
-
-    def test_no_more_than_is_wanted(self, emptied: Host) -> None:
-        """What is more than a slice is left, and said to be there."""
-        for _ in range(3):
-            emptied.send()
-        slice_ = held(emptied, limit=2)
-        assert (len(slice_.messages), slice_.more) == (2, True)
-
-    def test_no_more_than_the_rate_allows(self, emptied: Host) -> None:
-        """Batch Size holds, over what was taken in one turn before."""
-        for count in (2, 2):
-            for _ in range(count):
-                emptied.send()
-            taken = held(emptied, batch=3)
-        assert len(taken.messages) == 1
-        assert claim(emptied, batch=3).__class__ is Nothing
-
-    def test_what_is_late_is_not_sent(self, emptied: Host) -> None:
-        """A message whose time is over expires, also where it is the only one."""
-        number = emptied.send(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
-        assert isinstance(claim(emptied), Nothing)
-        assert emptied.states() == {number: "expired"}
-
-    def test_all_wait_while_the_server_fails(self, emptied: Host) -> None:
-        """A closed gate is a closed gate."""
-        emptied.site.outbox.close_gate(
-            DeliveryError(Stage.CONNECT, Verdict.SERVER, "no answer"), 60, 900
-        )
-        emptied.send()
-        waiting = claim(emptied)
-        assert isinstance(waiting, Nothing)
-        assert waiting.reason == "failing"
-
-    def test_what_waits_long_is_due_sooner_than_what_is_new(self, emptied: Host) -> None:
-        """Sorted by when it was due, not by when it was queued."""
-        new = emptied.send()
-        old = emptied.send(send_at=datetime(2020, 1, 1, tzinfo=UTC))
-        assert [each.id for each in held(emptied).messages] == [old, new]
-
-    def test_many_at_once_keep_the_rate(self, host: Host) -> None:
-        """Eight senders that claim at the same moment, again and again, take what is allowed."""
-        senders = [replica(host) for _ in range(8)]
-        how: dict[str, Any] = {"limit": 20, "batch": 12, "interval": 30.0, "send_attempts": 5}
-        for each in senders:
-            assert each.claim(**how) == Nothing(None, "empty")
-        taken: list[int] = []
-        for _ in range(3):
-            for _ in range(5):
-                host.send()
-            together = Barrier(len(senders))
-
-            def take(outbox: Outbox, start: Barrier = together) -> None:
-                start.wait()
-                found = outbox.claim(**how)
-                while isinstance(found, Nothing) and found.reason == "busy":
-                    found = outbox.claim(**how)
-                taken.extend(each.id for each in getattr(found, "messages", ()))
-
-            with ThreadPoolExecutor(len(senders)) as pool:
-                list(pool.map(take, senders))
-        assert len(taken) == len(set(taken)) == 12
-
-    def test_the_dead_are_looked_after_all_the_same(
-        self, emptied: Host, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """However often little is taken in one turn, what a dead sender held comes back."""
-        monkeypatch.setattr(claiming, "TEND_EVERY", 0.0)
-        number = emptied.send()
-        held(emptied)
-        age_leases(emptied)
-        taken: list[int] = []
-        for _ in range(claiming.FEW_IN_A_ROW + 1):
-            emptied.send()
-            taken += [each.id for each in held(emptied).messages]
-        assert number in taken
 
 
 class TestRecord:
