@@ -20,7 +20,13 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -360,7 +366,7 @@ def _unhurried(connection: Connection) -> Iterator[None]:
     finally:
         try:
             direct.execute(connection, "PRAGMA synchronous = FULL")
-        except DBAPIError:
+        except SQLAlchemyError:
             # In a transaction that failed it cannot be set, and nobody else may get it so.
             connection.invalidate()
 

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy.exc import DBAPIError
-
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -58,9 +56,8 @@ def execute(connection: Connection, sql: str, values: Any = None, *, many: bool 
     if _is_watched(connection):
         options = {"no_parameters": values is None}
         return connection.exec_driver_sql(sql, values, execution_options=options)
-    dialect = connection.dialect
+    dialect, raw, cursor = connection.dialect, connection.connection, None
     driver: Any = dialect.loaded_dbapi
-    raw: Any = connection.connection.dbapi_connection
     try:
         cursor = raw.cursor()
         if many:
@@ -69,41 +66,13 @@ def execute(connection: Connection, sql: str, values: Any = None, *, many: bool 
             dialect.do_execute_no_params(cursor, sql)
         else:
             dialect.do_execute(cursor, sql, values)
-    except driver.Error as error:
-        raise _told(connection, sql, error) from error
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, driver.Error):
+            raise
+        # It gives up a connection that is lost, with all that the pool holds, and one that was
+        # stopped in the midst of an answer. SQLAlchemy has no public way to that.
+        connection._handle_dbapi_exception(error, sql, None, cursor, None)
     return _Direct(cursor)
-
-
-def together(connection: Connection, *statements: tuple[str, Any]) -> Answer:
-    """Run statements in one turn to the server and one transaction (PostgreSQL, psycopg).
-
-    Each sees what was committed when its own turn has come, as in any transaction there.
-
-    Args:
-        connection: in autocommit.
-        statements: each with its values.
-
-    Returns:
-        What the last one brought.
-
-    Raises:
-        DBAPIError: one of them failed; none has changed anything.
-    """
-    if _is_watched(connection):
-        execute(connection, "BEGIN")
-        *_, answer = [execute(connection, *each) for each in statements]
-        execute(connection, "COMMIT")
-        return answer
-    driver: Any = connection.dialect.loaded_dbapi
-    raw: Any = connection.connection.dbapi_connection
-    try:
-        with raw.pipeline():
-            cursors = [raw.cursor() for _ in statements]
-            for cursor, (sql, values) in zip(cursors, statements, strict=True):
-                connection.dialect.do_execute(cursor, sql, values)
-    except driver.Error as error:
-        raise _told(connection, statements[-1][0], error) from error
-    return _Direct(cursors[-1])
 
 
 class _Direct:
@@ -141,26 +110,13 @@ def _row(names: tuple[str, ...]) -> Any:
 
 def _is_watched(connection: Connection) -> bool:
     """Whether somebody wants to see SQLAlchemy run statements: a tracer, a log, a test."""
-    heard = connection.dispatch
+    told, asked = connection.dispatch, connection.dialect.dispatch
     return bool(
-        heard.before_cursor_execute
-        or heard.after_cursor_execute
-        or connection.dialect.dispatch.handle_error
+        told.before_cursor_execute
+        or told.after_cursor_execute
+        or asked.do_execute
+        or asked.do_executemany
+        or asked.do_execute_no_params
+        or asked.handle_error
         or connection.engine.logger.isEnabledFor(logging.INFO)
     )
-
-
-def _told(connection: Connection, sql: str, error: Any) -> BaseException:
-    """Return the exception that SQLAlchemy would raise; a connection that is lost is given up."""
-    driver: Any = connection.dialect.loaded_dbapi
-    raw: Any = connection.connection.dbapi_connection
-    lost = connection.dialect.is_disconnect(error, raw, None)
-    if lost:
-        connection.invalidate(error)
-    told: BaseException = DBAPIError.instance(
-        *(sql, None, error, driver.Error),
-        hide_parameters=True,
-        connection_invalidated=lost,
-        dialect=connection.dialect,
-    )
-    return told

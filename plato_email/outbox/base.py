@@ -39,7 +39,6 @@ class OutboxPart:
         self._results = Results(tables)
         self._taking = Taking(tables)
         self._tended: datetime | None = None
-        self._few = 0
         self._clock = clock
         self._process = process
         self._keep_sent_bodies = keep_sent_bodies

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
-from .. import direct
 from ..database import insert_once
 from ..tables import State
 from .base import OutboxPart
@@ -29,9 +28,6 @@ LEASE = 60.0
 
 TEND_EVERY = 1.0
 """Seconds between looks for dead senders while there is other work; with none, each claim looks."""
-
-FEW_IN_A_ROW = 20
-"""Claims in one turn, after which one is made the usual way."""
 
 TAKES_KEPT = 3600.0
 """Seconds that takes are remembered at least, in case Interval is made longer."""
@@ -66,8 +62,8 @@ class Claiming(OutboxPart):
     ) -> Slice | Nothing:
         """Take up to ``limit`` messages, never more than ``batch`` in any sliding ``interval``.
 
-        One short transaction, and on PostgreSQL one turn where there is little to take. The gate
-        row is the mutex of all claims, so the sum of what was taken is exact over all processes.
+        One short transaction. The gate row is the mutex of all claims, so the sum of what was
+        taken is exact over all processes.
 
         Args:
             limit: messages at most.
@@ -79,13 +75,14 @@ class Claiming(OutboxPart):
         """
 
         window = timedelta(seconds=interval)
-        if 0 < self._few < FEW_IN_A_ROW:
-            few = self._claim_few(limit, batch, window, begin=begin)
-            if few is not None:
-                return few
         attempts = 0 if park_unknown else send_attempts
+        token, again = secrets.token_hex(16), False
 
         def work(connection: Connection) -> Slice | Nothing:
+            nonlocal again
+            if again and (known := self._held_already(connection, token)):
+                return known
+            again = True
             failures = self._lock_gate(connection)
             if failures is None:
                 return Nothing(0.03, "busy")
@@ -103,37 +100,21 @@ class Claiming(OutboxPart):
             room = batch - int(seen[0].taken)
             if room <= 0:
                 return Nothing(self._rate_wait(connection, now - window, interval), "rate")
-            count = min(most, room)
-            chosen = _choose(seen, count)
-            probe, more = failures > 0, len(seen) >= count
-            return self._take(connection, chosen, now, begin=begin, probe=probe, more=more)
+            wanted = min(most, room)
+            chosen = _choose(seen, wanted)
+            how = {"begin": begin, "probe": failures > 0, "more": len(seen) >= wanted}
+            return self._take(connection, chosen, now, token, **how)
 
         # What is begun must be known to be so whatever happens; a claim alone need not.
-        claim = self._database.write(work, lazily=not begin)
-        self._few = int(not claim.more if isinstance(claim, Slice) else claim.reason == "empty")
-        return claim
+        return self._database.write(work, lazily=not begin)
 
-    def _claim_few(self, limit: int, batch: int, window: timedelta, *, begin: bool) -> Slice | None:
-        """PostgreSQL: take all that is due in one turn, if it is little and nothing else is to do.
+    def _held_already(self, connection: Connection, token: str) -> Slice | None:
+        """Return what was claimed by a commit whose answer was lost.
 
-        There was no more when it was last looked. Now and then the other way is taken all the
-        same, which looks after what dead senders held.
+        The number of its take is not known any more: what is given back of it counts as taken.
         """
-        if not self._database.is_postgresql:
-            return None
-        now, token = self._clock.now(), secrets.token_hex(16)
-        until = now + timedelta(seconds=LEASE)
-        values = {"now": now, "until": until, "begin": now - window, "most": limit}
-        values |= {"batch": batch, "token": token, "begin_alone": begin}
-
-        def work(connection: Connection) -> Slice | None:
-            gate = self._taking.wait_for_gate.text(connection.dialect, {})
-            claim = self._taking.claim_few.text(connection.dialect, values)
-            rows = direct.together(connection, gate, claim).all()
-            return self._slice(connection, rows, token, rows[0].take) if rows else None
-
-        self._few += 1
-        return self._database.write(work, alone=True)
+        rows = connection.execute(self._taking.held_already, {"b_token": token}).all()
+        return self._slice(connection, rows, token) if rows else None
 
     def _lock_gate(self, connection: Connection) -> int | None:
         """Lock the gate row and return its failures; ``None`` while another process holds it."""
@@ -201,13 +182,14 @@ class Claiming(OutboxPart):
         connection: Connection,
         chosen: Sequence[AnyRow],
         now: datetime,
+        token: str,
         *,
         begin: bool,
         probe: bool,
         more: bool,
     ) -> Slice | Nothing:
         ids = self._without_expired(connection, chosen, now)
-        token, until = secrets.token_hex(16), now + timedelta(seconds=LEASE)
+        until = now + timedelta(seconds=LEASE)
         alone = ids[0] if begin and len(ids) == 1 else None
         lease = {"token": token, "until": until, "now": now, "alone": alone}
         rows, take = self._taken(connection, ids, lease) if ids else ([], 0)
@@ -224,10 +206,10 @@ class Claiming(OutboxPart):
         connection: Connection,
         rows: Sequence[AnyRow],
         token: str,
-        take: int,
+        take: int = 0,
         *,
         probe: bool = False,
-        more: bool = False,
+        more: bool = True,
     ) -> Slice:
         rows = sorted(rows, key=lambda row: (row.priority, row.available_at, row.id))
         contents = {row.id: row.data for row in rows if row.data is not None}

@@ -156,8 +156,8 @@ class Recording(OutboxPart):
 
         Args:
             held: the slice.
-            messages: what is left of it. One that was begun has never been sent only if it was
-                begun with its claim.
+            messages: what is left of it. Of those that were begun, only one that was begun with its
+                claim, and has not left.
             unused: messages more that went nowhere, and have been put off already.
         """
         if not (messages or unused):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
-    Boolean,
     Integer,
     String,
     any_,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 
 from ..tables import BigId, DateTime, State
 from .ready import Ready
-from .statements import GATE, PRIORITIES, is_in, is_still
+from .statements import GATE, PRIORITIES, is_in, is_leased, is_still
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select, Table, Update
@@ -51,7 +50,6 @@ class Taking:
         the_gate = select(gate.c.failures).where(gate.c.id == GATE)
         self.gate = Ready(the_gate)
         self.lock_gate = Ready(the_gate.with_for_update(skip_locked=True))
-        self.wait_for_gate = Ready(the_gate.with_for_update())
         self.look = Ready(_look(tables))
         claim = _claim(message, message.c.id == _given("alone", BigId))
         self.claim = Ready(claim.where(message.c.id == _given("id", BigId)))
@@ -62,8 +60,10 @@ class Taking:
             message.c.id.in_(bindparam("b_ids", expanding=True)),
             message.c.lease_token == _given("token", String),
         )
+        self.held_already = select(*_wanted(message), _bytes(tables, message)).where(
+            is_leased(message), message.c.lease_token == _given("token", String)
+        )
         self.claim_at_once = Ready(_claim_at_once(tables, claim))
-        self.claim_few = Ready(_claim_few(tables))
         self.forget = Ready(delete(take).where(take.c.at < _given("begin", DateTime)))
         self.first_take = select(func.min(take.c.at)).where(
             take.c.at > _given("begin", DateTime), take.c.count > 0
@@ -109,34 +109,11 @@ def _claim(message: Table, alone: ColumnElement[bool]) -> Update:
     )
 
 
-def _claim_few(tables: Tables) -> Select[Any]:
-    """PostgreSQL: take all that is due, if that is few: nothing to choose, to drop or to wait for.
-
-    The gate must be locked by a statement before this one, so that this one sees what the last
-    claim has taken of the rate.
-    """
-    message, gate = tables.message, tables.gate
-    due = _look(tables).cte("due")
-    count = select(func.count()).select_from(due).scalar_subquery()
-    late = select(due.c.id).where(due.c.late).exists()
-    taken = select(func.max(due.c.taken)).scalar_subquery()
-    open_ = select(gate.c.id).where(gate.c.id == GATE, gate.c.failures == _number(0)).exists()
-    few = (count < _given("most", Integer)) & (count + taken <= _given("batch", Integer))
-    alone = _given("begin_alone", Boolean) & (count == _number(1))
-    ids = func.array(select(due.c.id).where(few, open_, ~late).scalar_subquery())
-    return _noted(tables, _claim(message, alone).where(message.c.id == any_(ids)))
-
-
 def _claim_at_once(tables: Tables, claim: Update) -> Select[Any]:
     """PostgreSQL: take what was chosen, note it, and return it with its bytes."""
-    chosen = tables.message.c.id == any_(bindparam("b_ids", type_=ARRAY(BigId)))
-    return _noted(tables, claim.where(chosen))
-
-
-def _noted(tables: Tables, claim: Update) -> Select[Any]:
-    """Take, note how many, and return them with their bytes."""
     message, take = tables.message, tables.take
-    mine = claim.returning(*_wanted(message)).cte("mine")
+    chosen = message.c.id == any_(bindparam("b_ids", type_=ARRAY(BigId)))
+    mine = claim.where(chosen).returning(*_wanted(message)).cte("mine")
     count = func.count().label("count")
     now = _given("now", DateTime).label("at")
     row = select(now, count).select_from(mine).having(func.count() > literal_column("0"))

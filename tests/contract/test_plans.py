@@ -15,7 +15,6 @@ from plato_email.outbox.results import Results
 from plato_email.outbox.statements import Statements
 from plato_email.outbox.taking import Taking
 from plato_email.outbox.writing import ATTEMPT, CONCLUSION
-from tests.support.databases import KINDS
 from tests.support.sites import Host
 
 NOW = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as every stored time
@@ -127,15 +126,6 @@ def test_looking_and_reaping_go_by_index(years: Host) -> None:
     readies = {"look": taking.look, "next due": Ready(statements.next_due), **lapsed}
     with years.site.database.engine.connect() as connection:
         assert scans(connection, readies, is_by_index) == []
-
-
-@pytest.mark.parametrize("url", KINDS[2:3], indirect=True)
-def test_a_claim_in_one_turn_goes_by_index(years: Host) -> None:
-    """All that is due is found and taken by keys, in one statement."""
-    given = VALUES | {"batch": 100, "begin_alone": True}
-    with years.site.database.engine.connect() as connection:
-        few = {"few": Taking(years.site.tables).claim_few}
-        assert scans(connection, few, is_by_index, given) == []
 
 
 def test_taking_and_recording_go_by_id(years: Host) -> None:

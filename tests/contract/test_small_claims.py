@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from plato_email import direct
 from plato_email.errors import DeliveryError, Stage, Verdict
-from plato_email.outbox import Nothing, Outbox, claiming
+from plato_email.outbox import Nothing, Outbox, Slice
 from tests.support.claims import (
     age_leases,
     begun_with_its_claim,
@@ -72,26 +73,13 @@ class TestBegunWithItsClaim:
 
 
 class TestClaimOfLittle:
-    """Where the last claim has left nothing, the next is one turn to PostgreSQL, and no other."""
+    """Claims that find less than they might take."""
 
     @pytest.fixture
     def emptied(self, host: Host) -> Host:
         """A site whose queue was looked at, and found empty."""
         assert claim(host) == Nothing(None, "empty")
         return host
-
-    def test_one_turn_is_enough(self, emptied: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The gate is locked, and all that is due taken, in one exchange with the server."""
-        exchanges, together = [], direct.together
-
-        def noted(connection: Connection, *statements: tuple[str, Any]) -> direct.Answer:
-            exchanges.append(len(statements))
-            return together(connection, *statements)
-
-        monkeypatch.setattr(direct, "together", noted)
-        numbers = [emptied.send() for _ in range(3)]
-        assert [each.id for each in held(emptied).messages] == numbers
-        assert exchanges == ([2] if emptied.site.database.is_postgresql else [])
 
     def test_high_first_then_the_oldest(self, emptied: Host) -> None:
         """The order is that of every claim."""
@@ -161,16 +149,57 @@ class TestClaimOfLittle:
                 list(pool.map(take, senders))
         assert len(taken) == len(set(taken)) == 12
 
-    def test_the_dead_are_looked_after_all_the_same(
-        self, emptied: Host, monkeypatch: pytest.MonkeyPatch
+
+class TestLostAnswers:
+    """The commit of a claim took place, and its answer was lost on the way."""
+
+    @pytest.fixture(params=[False, True], ids=["claimed", "begun"])
+    def begin(self, request: pytest.FixtureRequest) -> bool:
+        """Whether the message is begun with its claim."""
+        return bool(request.param)
+
+    def test_what_is_held_already_is_found_again(
+        self, host: Host, begin: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """However often little is taken in one turn, what a dead sender held comes back."""
-        monkeypatch.setattr(claiming, "TEND_EVERY", 0.0)
-        number = emptied.send()
-        held(emptied)
-        age_leases(emptied)
-        taken: list[int] = []
-        for _ in range(claiming.FEW_IN_A_ROW + 1):
-            emptied.send()
-            taken += [each.id for each in held(emptied).messages]
-        assert number in taken
+        """The sender has its slice, and nothing waits for a lease to lapse."""
+        number = host.send()
+        lose_first_commit(monkeypatch)
+        slice_ = host.site.outbox.claim(
+            limit=20, batch=50, interval=30.0, send_attempts=1, begin=begin
+        )
+        assert isinstance(slice_, Slice)
+        assert [(each.id, each.begun) for each in slice_.messages] == [(number, begin)]
+        assert standing(host, number) == (("sending", 1) if begin else ("claimed", 0))
+        assert set(slice_.contents) == {number}
+        host.site.outbox.release(slice_, slice_.messages)
+        assert standing(host, number) == ("queued", 0)
+
+    def test_what_was_not_committed_is_claimed_anew(
+        self, host: Host, begin: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the commit itself was lost, the second claim takes the message."""
+        number = host.send()
+        lose_first_commit(monkeypatch, before=True)
+        slice_ = host.site.outbox.claim(
+            limit=20, batch=50, interval=30.0, send_attempts=1, begin=begin
+        )
+        assert isinstance(slice_, Slice)
+        assert [(each.id, each.begun) for each in slice_.messages] == [(number, begin)]
+
+
+def lose_first_commit(patch: pytest.MonkeyPatch, *, before: bool = False) -> None:
+    """Cut the line at the first COMMIT: before the server hears it, or before it answers."""
+    run, lost = direct.execute, list[str]()
+
+    def execute(connection: Connection, sql: str, *rest: Any, **more: Any) -> direct.Answer:
+        cut = sql == "COMMIT" and not lost
+        if cut:
+            lost.append(sql)
+        if not (cut and before):
+            answer = run(connection, sql, *rest, **more)
+        if cut:
+            connection.invalidate()
+            raise OperationalError(sql, None, Exception("lost"), connection_invalidated=True)
+        return answer
+
+    patch.setattr(direct, "execute", execute)
