@@ -32,4 +32,5 @@ def deleted_table(metadata: MetaData, message: Table) -> Table:
     )
     Index("ix_plato_email_deleted_at", table.c.deleted_at)
     Index("ix_plato_email_deleted_batch", table.c.batch, table.c.id)
+    Index("ix_plato_email_deleted_key", table.c.idempotency_key)
     return table

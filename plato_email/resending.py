@@ -12,6 +12,8 @@ from .outbox import SteeringRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Connection
+
     from .outbox import MessageRow, QueuedMessage
     from .site import Site
 
@@ -25,7 +27,11 @@ class AddressesRefused(SteeringRefused):
 
 
 def resend(
-    site: Site, message: MessageRow, changed: Mapping[str, str] | None = None
+    site: Site,
+    message: MessageRow,
+    changed: Mapping[str, str] | None = None,
+    *,
+    once: str = "",
 ) -> QueuedMessage:
     """Queue a finished message once more: the same words under a new Message-ID and Date.
 
@@ -35,6 +41,8 @@ def resend(
         site: whose queue it is in.
         message: it.
         changed: for each recipient to send to, the address that is mailed in its place.
+        once: a word for this act; a second time with the same word queues nothing more, and returns
+            the message that is there.
 
     Raises:
         AddressesRefused: an address has it already, or is no recipient that lacks it.
@@ -63,9 +71,16 @@ def resend(
         attachments=message.attachments,
         priority=message.priority,
         sensitive=message.sensitive,
+        idempotency_key=f"resend:{message.id}:{once}" if once else None,
     )
     ring = site.key_ring()
-    queued = site.database.write(lambda c: site.outbox.enqueue(c, composed, ring))
+
+    def work(connection: Connection) -> QueuedMessage:
+        if not site.outbox.hold_finished(connection, message.id):
+            raise SteeringRefused("It is being sent again just now; wait for what becomes of it.")
+        return site.outbox.enqueue(connection, composed, ring)
+
+    queued = site.database.write(work)
     site.committed([queued])
     return queued
 

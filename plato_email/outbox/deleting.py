@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, literal, select
+from sqlalchemy import delete, exists, insert, literal, select
 
 from ..database import insert_once
 from .base import OutboxPart
@@ -81,7 +81,11 @@ class Deleting(OutboxPart):
     def _put_back(self, connection: Connection, ids: Sequence[int]) -> list[int]:
         message, deleted = self._tables.message, self._tables.deleted
         names = [column.name for column in message.c]
-        rows = select(*(deleted.c[name] for name in names)).where(deleted.c.id.in_(ids))
+        later = deleted.alias("later")
+        again = exists().where(
+            later.c.idempotency_key == deleted.c.idempotency_key, later.c.id > deleted.c.id
+        )
+        rows = select(*(deleted.c[name] for name in names)).where(deleted.c.id.in_(ids), ~again)
         # One whose key was given to another message meanwhile must not cost the others.
         once = insert_once(connection.dialect.name, message).from_select(names, rows)
         connection.execute(once)

@@ -31,7 +31,7 @@ from .writing import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection, Select, Table
 
     from ..errors import DeliveryError
 
@@ -288,15 +288,19 @@ class Recording(OutboxPart):
         """Write down what a server took of a message that was ended while its sender was in doubt.
 
         Rare: nobody is asked for a message that is still ours. Whom it was taken for is noted in
-        any case, so that they do not get it again if it is brought back.
+        any case, so that they do not get it again if it is brought back. The queue is looked at
+        twice: what is being brought back leaves the one table before the other shows it.
         """
         if result.state is State.SENT:
-            statements = self._results.conclude_ended
-            return any(each.run(connection, [row]).rowcount for each in statements)
-        for table in (self._tables.message, self._tables.deleted):
-            mine = (table.c.id == row["id"], table.c.lease_token == row["token"])
-            if result.accepted and connection.execute(select(table.c.id).where(*mine)).first():
-                self._note_recipients(connection, recipients(result, self._clock.now()))
+            ended, deleted = self._results.conclude_ended
+            ways = (ended, deleted, self._results.conclude, ended)
+            return any(each.run(connection, [row]).rowcount for each in ways)
+        message, away = self._tables.message, self._tables.deleted
+        if result.accepted and any(
+            connection.execute(_held(table, row).with_for_update()).first()
+            for table in (message, away, message)
+        ):
+            self._note_recipients(connection, recipients(result, self._clock.now()))
         return False
 
     def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:
@@ -369,6 +373,11 @@ class _TakenOver(Exception):
 def _in_ascii(result: Result) -> Result:
     plain = result.reply.encode("ascii", "backslashreplace").decode()
     return replace(result, reply=plain, refused={})
+
+
+def _held(table: Table, row: Row) -> Select[Any]:
+    """Find a message that still carries our token."""
+    return select(table.c.id).where(table.c.id == row["id"], table.c.lease_token == row["token"])
 
 
 def _as_taken(message: Claimed) -> dict[str, Any]:

@@ -100,6 +100,11 @@ class Steering(Deleting):
 
         self._database.write(work)
 
+    def hold_finished(self, connection: Connection, number: int) -> bool:
+        """Whether a message is finished; it stays so until the transaction ends."""
+        row = self._locked(connection, [number]).get(number)
+        return row is not None and row.finished_at is not None
+
     def _steer(self, connection: Connection, act: Act, ids: Sequence[int], batch: str) -> Steered:
         rows = self._locked(connection, ids)
         reasons = {number: self._reason(act, rows.get(number)) for number in ids}
@@ -116,7 +121,7 @@ class Steering(Deleting):
         stored = select(content.c.message_id).where(content.c.message_id == message.c.id).exists()
         columns = (
             *(message.c.id, message.c.state, message.c.recipients, message.c.expires_at),
-            *(message.c.sensitive, message.c.fault),
+            *(message.c.sensitive, message.c.fault, message.c.finished_at),
         )
         known = [each for each in ids if 0 < each <= LARGEST_ID]
         query = select(*columns, stored.label("stored")).where(message.c.id.in_(known))

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from ..outbox import QueuedMessage
 
+ONCE = 16
+"""Letters of the word that tells two presses of a form apart from two forms."""
+NAMED = 3
+"""Recipients that a sentence names."""
+
 
 def readdress(id: int) -> ResponseReturnValue:
     """Put another recipient in the place of one that was refused, and queue the message again."""
@@ -53,13 +58,22 @@ def resend(id: int) -> ResponseReturnValue:
         return denied()
     try:
         changed = _read(typed) if typed else None
-        queued = send_again(site, row, changed)
+        queued = send_again(site, row, changed, once=_once())
     except AddressesRefused as error:
         return message.show(id, 422, typed=typed, problems=error.problems)
     except (SteeringRefused, SecretUnreadable) as error:
         return message.show(id, 422, typed=typed, refused=str(error))
-    _note(id, changed or {}, queued)
+    if queued.duplicate:
+        say(f"This was queued already, the same as message {id}.")
+    else:
+        _note(id, changed or {}, queued)
     return redirect(url_for("plato_email.message", id=queued.id), 303)
+
+
+def _once() -> str:
+    """The word that the page gave its form: a second press queues nothing more."""
+    word = request.form.get("once", "")
+    return word if len(word) == ONCE and word.isalnum() else ""
 
 
 def _typed() -> dict[str, str]:
@@ -85,5 +99,10 @@ def _read(typed: dict[str, str]) -> dict[str, str]:
 def _note(id: int, changed: dict[str, str], queued: QueuedMessage) -> None:
     others = [f"{new} in the place of {old}" for old, new in changed.items() if old != new]
     audit.note("message.resent", str(queued.id), copy_of=id, **({"to": others} if others else {}))
-    whom = f", to {', '.join(queued.recipients)}" if changed else ""
-    say(f"Queued as a new message, the same as message {id}{whom}.")
+    say(f"Queued as a new message, the same as message {id}{_to(queued) if changed else ''}.")
+
+
+def _to(queued: QueuedMessage) -> str:
+    """To whom it goes, in a few words: they travel in a cookie."""
+    named, more = queued.recipients[:NAMED], len(queued.recipients) - NAMED
+    return f", to {', '.join(named)}" + (f" and {more} more" if more > 0 else "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from ..outbox import UNDO
 from .causes import diagnosis_of
-from .pages import is_fragment, render
+from .pages import render
 from .sites import current_site
 from .told import take_told
 
@@ -49,6 +50,7 @@ def show(
         without=site.outbox.without(message),
         stored=site.outbox.content(id) is not None,
         now=site.clock.now(),
-        told={} if is_fragment() else take_told(),
+        told=take_told(),
+        once=secrets.token_hex(8),
         mending={"typed": typed or {}, "problems": problems or {}, "refused": refused},
     )

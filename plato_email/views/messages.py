@@ -66,7 +66,7 @@ def _answer(
         causes=_causes(search),
         cause=common_cause(current_site(), search, page.messages) if page else "",
         keys=KEYS,
-        told={} if is_fragment() else take_told(),
+        told=take_told(),
         places={name: request.args.get(name, "") for name in ("after", "before")},
         now=current_site().clock.now(),
         here=request.full_path.rstrip("?"),

@@ -10,6 +10,7 @@ from flask_wtf.csrf import generate_csrf
 
 from ..durations import span
 from ..filling import carried
+from ..message import parse_address
 from . import words
 from .assets import HTMX, asset
 from .banner import tone, way_to_mode
@@ -25,7 +26,6 @@ WATCH = 5
 """The same where the queue is what the page is about."""
 _NOTICE = "_plato_email_notice"
 _RECIPIENT = "_plato_email_recipient"
-LONGEST_ADDRESS = 320
 UNSAID: Mapping[str, object] = {
     **dict.fromkeys(("conflict", "trial", "stages", "too_many", "section", "status"), None),
     **dict.fromkeys(("filled", "offer", "presets", "report"), None),
@@ -59,10 +59,18 @@ def notify(text: str, notes: Mapping[str, str]) -> None:
 
 def remember_recipient(typed: str, usual: str) -> None:
     """Keep the recipient of test mails for this session; the usual one follows the settings."""
-    if typed and typed != usual:
-        session[_RECIPIENT] = typed[:LONGEST_ADDRESS]
+    if typed != usual and _is_address(typed):
+        session[_RECIPIENT] = typed
     else:
         session.pop(_RECIPIENT, None)
+
+
+def _is_address(typed: str) -> bool:
+    try:
+        parse_address(typed)
+    except ValueError:
+        return False
+    return True
 
 
 def remembered_recipient() -> str:

@@ -11,10 +11,10 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app, redirect, request, url_for
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from ..outbox import UNDO, Act, Place, SearchError, Steered, read_search
 from . import audit
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
 MOST_IDS = 500
+LONGEST_PAUSE = 600
+"""Seconds between two steps of a long act."""
 BUDGET = 0.03
 """Seconds of work in one answer."""
 STEP = 200
@@ -190,7 +192,7 @@ def _read_run(act: Act, typed: str) -> Run:
     """
     new = _new_run(act, typed, request.form.get("through", 0, int))
     try:
-        said = signer().loads(request.form.get("so_far", ""))
+        said = read_signed(request.form.get("so_far", ""))
         undo = (said["batch"], said["until"])
         run = Run(act, typed, said["through"], *undo, Place.read(said["after"]), said["done"])
         run = replace(run, left=said["left"])
@@ -205,10 +207,19 @@ def _so_far(run: Run) -> dict[str, object]:
     return {**same, "after": str(run.after), "done": run.done, "left": dict(run.left)}
 
 
-def signer() -> URLSafeSerializer:
+def signer() -> URLSafeTimedSerializer:
     """Return what signs how far a long act is."""
     # Never "" here: the form's token was checked, and that takes a session.
-    return URLSafeSerializer(current_app.secret_key or "", salt="plato_email.steering")
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="plato_email.steering")
+
+
+def read_signed(text: str) -> Any:
+    """Return how far a long act is.
+
+    Raises:
+        BadData: it is not ours, or too old: who keeps it could go on later, unseen by the log.
+    """
+    return signer().loads(text, max_age=LONGEST_PAUSE)
 
 
 def _ids() -> list[int]:

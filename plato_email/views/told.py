@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import session
+from flask import request, session
+
+from .pages import is_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +15,12 @@ _STEERED = "_plato_email_steered"
 
 
 def take_told() -> dict[str, object]:
-    """Return what was said of the last act, once, and how it can be undone."""
+    """Return what was said of the last act, once, and how it can be undone.
+
+    A part of a page, or a look at its headers alone, shows it to nobody.
+    """
+    if is_fragment() or request.method != "GET":
+        return {}
     told: dict[str, object] = session.pop(_STEERED, {}) if _STEERED in session else {}
     return told
 

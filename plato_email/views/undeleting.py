@@ -14,7 +14,7 @@ from . import audit
 from .messages import address
 from .pages import is_fragment, render
 from .sites import current_site
-from .steering import BUDGET, sentence, signer
+from .steering import BUDGET, read_signed, sentence, signer
 from .told import say
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def _read() -> Undoing:
     It is signed, so that what is told and noted is what was done.
     """
     try:
-        return Undoing(**signer().loads(request.form.get("so_far", "")))
+        return Undoing(**read_signed(request.form.get("so_far", "")))
     except (BadData, TypeError):
         batch, id = request.form.get("batch", ""), request.form.get("id", 0, int)
-        return Undoing(batch if batch.isalnum() else "", max(id, 0))
+        batch = batch if batch.isalnum() else ""
+        return Undoing(batch, 0 if batch else max(id, 0))
 
 
 def _sentence(undoing: Undoing) -> str:

@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from plato_email.encryption import Key
 from plato_email.outbox import UNDO, Act, Result, Slice, read_search
@@ -116,8 +117,8 @@ def test_deleted_mail_is_not_sent_and_goes_when_it_is_back(host: Host) -> None:
     assert host.states() == {number: "sent"}
 
 
-def test_success_of_a_slow_sender_is_known_when_its_mail_is_back(host: Host) -> None:
-    """It was deleted while nobody knew whether it had been sent; it is not sent twice."""
+def deleted_in_doubt(host: Host) -> tuple[int, Slice, Result]:
+    """Delete a message while nobody knows whether it was sent; return what its sender knows."""
     outbox, number = host.site.outbox, host.send()
     held = outbox.claim(limit=1, batch=100, interval=30, send_attempts=5)
     assert isinstance(held, Slice)
@@ -129,10 +130,58 @@ def test_success_of_a_slow_sender_is_known_when_its_mail_is_back(host: Host) -> 
     outbox.claim(limit=1, batch=0, interval=30, send_attempts=5)
     assert outbox.steer(Act.DELETE, [number], batch="b").done == (number,)
     result = Result(held.messages[0], State.SENT, "sent", at, 1, "accepted", 250, "", "OK")
-    assert not outbox.advance(held, done=[result]).lost
+    return number, held, result
+
+
+def test_success_of_a_slow_sender_is_known_when_its_mail_is_back(host: Host) -> None:
+    """It was deleted while nobody knew whether it had been sent; it is not sent twice."""
+    number, held, result = deleted_in_doubt(host)
+    assert not host.site.outbox.advance(held, done=[result]).lost
     bring_back(host, "b")
     assert host.states() == {number: "sent"}
-    assert outbox.content_count() == 0
+    assert host.site.outbox.content_count() == 0
+
+
+def test_success_that_comes_while_an_undo_commits_is_known(host: Host) -> None:
+    """Found all the same, while one table does not show the message yet, and the other no more."""
+    outbox, lost = host.site.outbox, list[frozenset[int]]()
+    number, held, result = deleted_in_doubt(host)
+    undone, over = threading.Event(), threading.Event()
+    which = host.site.tables.deleted.c.batch == "b"
+
+    def undo(connection: Connection) -> None:
+        outbox._undelete(connection, which, 0)
+        undone.set()
+        over.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        undoing = pool.submit(host.site.database.write, undo)
+        assert undone.wait(10)
+        telling = pool.submit(lambda: lost.append(outbox.advance(held, done=[result]).lost))
+        # It waits for the row that the Undo holds, or for the whole file.
+        with suppress(TimeoutError):
+            telling.result(0.5)
+        over.set()
+        undoing.result()
+        telling.result()
+    assert lost == [frozenset()]
+    assert host.states() == {number: "sent"}
+
+
+def test_key_that_was_used_again_keeps_the_older_one_away(host: Host) -> None:
+    """Also where the younger one was sent and deleted: it goes out once, whatever comes back."""
+    older = host.send(idempotency_key="once")
+    assert host.site.outbox.steer(Act.DELETE, [older], batch="a").done == (older,)
+    younger = host.send(idempotency_key="once")
+    with Catcher() as server:
+        host.configure(server.port)
+        host.rounds()
+        assert host.site.outbox.steer(Act.DELETE, [younger], batch="b").done == (younger,)
+        assert bring_back(host, "a") == ([], {"taken": 1})
+        host.rounds()
+        assert len(server.mails) == 1
+    assert bring_back(host, "b") == ([younger], {})
+    assert host.states() == {younger: "sent"}
 
 
 def test_deleted_mail_follows_to_a_new_key(host: Host) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plato_email.outbox import Act, SteeringRefused
+from plato_email.resending import resend
 from tests.web.html import Document
 
 if TYPE_CHECKING:
@@ -69,6 +71,45 @@ def test_others_get_it_as_a_new_mail(
     assert (first.recipients, second.recipients) == ((HAS,), ("eve@example.com",))
     (entry, *_) = sending.site.audit.page()
     assert entry.detail["to"] == [f"eve@example.com in the place of {GONE}"]
+
+
+def test_second_press_sends_nothing_more(admin: Admin, sending: Host, number: int) -> None:
+    """The same form twice is one new mail; the page opened anew gives another form."""
+    page = admin.open(f"/messages/{number}")
+    token = page.all("input", name="csrf_token")[0]["value"]
+    form = {"csrf_token": token, "old": GONE, "new": GONE}
+    form["once"] = page.all("input", name="once")[0]["value"]
+    places = [admin.post(f"/messages/{number}/copies", form).location for _ in range(2)]
+    assert places[0] == places[1]
+    assert len(sending.states()) == 2
+    assert "This was queued already" in admin.client.get(places[1]).text
+    other = admin.open(f"/messages/{number}").all("input", name="once")[0]["value"]
+    assert admin.post(f"/messages/{number}/copies", form | {"once": other}).location != places[0]
+
+
+def test_what_is_being_sent_again_is_not_copied(admin: Admin, sending: Host, number: int) -> None:
+    """Who did not get it gets it once, however many people mend it at the same moment."""
+    row = sending.site.outbox.message(number)
+    assert row is not None
+    assert sending.site.outbox.steer(Act.RETRY, [number]).done == (number,)
+    with pytest.raises(SteeringRefused, match="being sent again"):
+        resend(sending.site, row)
+
+
+def test_many_addresses_make_a_short_sentence(
+    admin: Admin, sending: Host, catcher: Catcher
+) -> None:
+    """It travels in a cookie, which has room for four thousand letters."""
+    others = [f"{n}.{'x' * 50}@example.com" for n in range(99)]
+    catcher.refusals |= dict.fromkeys(others, "550 5.1.1 No such user")
+    number = sending.send(recipients=[HAS, *others])
+    sending.rounds()
+    token = admin.open("/settings").one(id="pe-csrf")["value"]
+    form: dict[str, Any] = {"csrf_token": token, "old": others, "new": others}
+    answer = admin.post(f"/messages/{number}/copies", form)
+    assert answer.status_code == 303
+    assert len(answer.headers["Set-Cookie"]) < 1000
+    assert "and 96 more" in admin.client.get(answer.location).text
 
 
 def test_wrong_address_stands_beside_its_field(admin: Admin, number: int) -> None:

@@ -122,6 +122,22 @@ def test_deletion_is_undone_with_one_click(admin: Admin, host: Host) -> None:
     assert noted(host) == noted_now
 
 
+def test_undo_is_noted_as_what_it_was(admin: Admin, host: Host) -> None:
+    """A number that is sent along with a batch names no message in the log."""
+    text = press(admin, "delete", *[host.send() for _ in range(2)])
+    form = hidden(Document(text[text.index('class="pe-undo"') :]))
+    assert admin.post("/messages/undeleted", form | {"id": "4711"}).status_code == 303
+    assert noted(host)[-1] == ("message.undeleted", "2 messages")
+
+
+def test_who_asks_for_headers_alone_uses_nothing_up(admin: Admin, host: Host) -> None:
+    """What was told of an act, and its Undo, is for who sees the page."""
+    press_form = {"csrf_token": admin.open("/settings").one(id="pe-csrf")["value"]}
+    answer = admin.post("/messages", press_form | {"act": "delete", "ids": str(host.send())})
+    assert admin.client.head(answer.location).status_code == 200
+    assert 'class="pe-undo"' in admin.client.get(answer.location).text
+
+
 @pytest.mark.parametrize("made_up", [{"id": "9" * 30}, {"id": "-1"}, {"batch": "a\0"}, {}])
 def test_undo_that_was_made_up_brings_nothing_back(
     admin: Admin, host: Host, made_up: dict[str, str]
