@@ -30,6 +30,7 @@ ACTIONS: Mapping[str, str] = {
     "message.deleted": "Deleted",
     "message.undeleted": "Undid a deletion",
     "message.readdressed": "Changed a recipient",
+    "message.redirected": "Sent on to another address",
     "message.resent": "Queued again as new",
     "queue.purged": "Purged finished messages",
 }

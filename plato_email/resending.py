@@ -10,7 +10,7 @@ from .message.renewed import renewed
 from .outbox import SteeringRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy import Connection
 
@@ -32,6 +32,7 @@ def resend(
     changed: Mapping[str, str] | None = None,
     *,
     once: str = "",
+    first: Callable[[], None] = lambda: None,
 ) -> QueuedMessage:
     """Queue a finished message once more: the same words under a new Message-ID and Date.
 
@@ -43,6 +44,7 @@ def resend(
         changed: for each recipient to send to, the address that is mailed in its place.
         once: a word for this act; a second time with the same word queues nothing more, and returns
             the message that is there.
+        first: called when nothing speaks against it, before anything is queued.
 
     Raises:
         AddressesRefused: an address has it already, or is no recipient that lacks it.
@@ -80,6 +82,7 @@ def resend(
             raise SteeringRefused("It is being sent again just now; wait for what becomes of it.")
         return site.outbox.enqueue(connection, composed, ring)
 
+    first()
     queued = site.database.write(work)
     site.committed([queued])
     return queued

@@ -90,15 +90,29 @@ class Steering(Deleting):
         """
 
         def work(connection: Connection) -> None:
-            row = self._locked(connection, [number]).get(number)
-            _check_readdress(row, old, new, self._accepted(connection, number))
-            people = [new if each == old else each for each in load_recipients(row.recipients)]  # type: ignore[union-attr]
+            row = self._readdressable(connection, number, old, new)
+            people = [new if each == old else each for each in load_recipients(row.recipients)]
             message = self._tables.message
             statement = update(message).where(message.c.id == number)
             connection.execute(statement.values(recipients=dump_recipients(people)))
             self._retry(connection, [number])
 
         self._database.write(work)
+
+    def check_readdress(self, number: int, old: str, new: str) -> None:
+        """See whether `readdress` would do it now.
+
+        Raises:
+            SteeringRefused: as it does.
+        """
+        self._database.read(lambda c: self._readdressable(c, number, old, new))
+
+    def _readdressable(self, connection: Connection, number: int, old: str, new: str) -> AnyRow:
+        row = self._locked(connection, [number]).get(number)
+        if row is None:
+            raise SteeringRefused("The message is gone: it was removed meanwhile.")
+        _check_readdress(row, old, new, self._accepted(connection, number))
+        return row
 
     def hold_finished(self, connection: Connection, number: int) -> bool:
         """Whether a message is finished; it stays so until the transaction ends."""
@@ -178,9 +192,7 @@ class Steering(Deleting):
         return set(connection.execute(query).scalars())
 
 
-def _check_readdress(row: AnyRow | None, old: str, new: str, accepted: set[str]) -> None:
-    if row is None:
-        raise SteeringRefused("The message is gone: it was removed meanwhile.")
+def _check_readdress(row: AnyRow, old: str, new: str, accepted: set[str]) -> None:
     if row.state != State.FAILED:
         raise SteeringRefused(f"The message is {row.state} by now; only a failed one is changed.")
     if row.sensitive:

@@ -35,6 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "message.deleted": "Deleted {}",
     "message.undeleted": "Undid the deletion of {}",
     "message.readdressed": "Changed a recipient of {}",
+    "message.redirected": "Sent {} on to another address",
     "queue.purged": "Purged {}",
 }
 """Where the words of `ACTIONS` are not enough; ``{}`` is what it was done to."""

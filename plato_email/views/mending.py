@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import redirect, request, url_for
@@ -33,10 +34,12 @@ def readdress(id: int) -> ResponseReturnValue:
     old, typed = request.form.get("old", ""), request.form.get("new", "").strip()
     try:
         new = parse_address(typed).addr_spec
+        current_site().outbox.check_readdress(id, old, new)
+        # Nobody gets a text unseen by the log.
+        audit.note_first("message.readdressed", str(id), old=old, new=new)
         current_site().outbox.readdress(id, old, new)
     except (ValueError, SteeringRefused) as error:
         return message.show(id, 422, typed={old: typed}, problems={old: str(error)})
-    audit.note("message.readdressed", str(id), old=old, new=new)
     current_site().poller.wake()
     say(f"Queued again, to {new} in the place of {old}.")
     return redirect(url_for("plato_email.message", id=id), 303)
@@ -58,7 +61,7 @@ def resend(id: int) -> ResponseReturnValue:
         return denied()
     try:
         changed = _read(typed) if typed else None
-        queued = send_again(site, row, changed, once=_once())
+        queued = send_again(site, row, changed, once=_once(), first=partial(_tell, id, changed))
     except AddressesRefused as error:
         return message.show(id, 422, typed=typed, problems=error.problems)
     except (SteeringRefused, SecretUnreadable) as error:
@@ -96,9 +99,15 @@ def _read(typed: dict[str, str]) -> dict[str, str]:
     return changed
 
 
+def _tell(id: int, changed: dict[str, str] | None) -> None:
+    """Note first to whom else a text goes, or it does not go."""
+    pairs = (changed or {}).items()
+    if others := [f"{new} in the place of {old}" for old, new in pairs if old != new]:
+        audit.note_first("message.redirected", str(id), to=others)
+
+
 def _note(id: int, changed: dict[str, str], queued: QueuedMessage) -> None:
-    others = [f"{new} in the place of {old}" for old, new in changed.items() if old != new]
-    audit.note("message.resent", str(queued.id), copy_of=id, **({"to": others} if others else {}))
+    audit.note("message.resent", str(queued.id), copy_of=id)
     say(f"Queued as a new message, the same as message {id}{_to(queued) if changed else ''}.")
 
 

@@ -174,6 +174,11 @@ def test_what_is_done_stays_done_where_the_log_fails(admin: Admin, host: Host) -
             "Changed a recipient of message 7Before: a@bNow: c@d",
         ),
         (
+            *("message.redirected", "7"),
+            {"to": ["c@d in the place of a@b"]},
+            "Sent message 7 on to another addressTo: c@d in the place of a@b",
+        ),
+        (
             *("message.resent", "9"),
             {"copy_of": 7, "to": ["c@d in the place of a@b"]},
             "Queued message 9 anew: the same as message 7To: c@d in the place of a@b",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from plato_email.outbox import Act, SteeringRefused
 from plato_email.resending import resend
@@ -69,8 +70,28 @@ def test_others_get_it_as_a_new_mail(
     sending.rounds()
     first, second = catcher.wait_for(2)
     assert (first.recipients, second.recipients) == ((HAS,), ("eve@example.com",))
-    (entry, *_) = sending.site.audit.page()
-    assert entry.detail["to"] == [f"eve@example.com in the place of {GONE}"]
+    queued, told, *_ = sending.site.audit.page()
+    assert (queued.action, told.action) == ("message.resent", "message.redirected")
+    assert told.detail["to"] == [f"eve@example.com in the place of {GONE}"]
+
+
+@pytest.mark.parametrize("place", ["copies", "recipient"])
+def test_nothing_goes_elsewhere_that_the_log_cannot_tell(
+    admin: Admin, sending: Host, number: int, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends a text to somebody else is in the log first, or it does not go."""
+    failed = sending.send(recipients=[GONE])
+    sending.rounds()
+    token = admin.open("/settings").one(id="pe-csrf")["value"]
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("disk full"))
+
+    monkeypatch.setattr(sending.site.audit, "note", full)
+    form = {"csrf_token": token, "old": GONE, "new": "eve@example.com"}
+    to = number if place == "copies" else failed
+    assert admin.post(f"/messages/{to}/{place}", form).status_code == 503
+    assert sending.states() == {number: "sent", failed: "failed"}
 
 
 def test_second_press_sends_nothing_more(admin: Admin, sending: Host, number: int) -> None:
