@@ -69,8 +69,8 @@ def execute(connection: Connection, sql: str, values: Any = None, *, many: bool 
     except BaseException as error:
         if isinstance(error, Exception) and not isinstance(error, driver.Error):
             raise
-        # It gives up a connection that is lost, with all that the pool holds, and one that was
-        # stopped in the midst of an answer. SQLAlchemy has no public way to that.
+        # SQLAlchemy's own handler gives up a connection that is lost, with all that the pool holds,
+        # and one that was stopped in the midst of an answer. There is no public way to it.
         connection._handle_dbapi_exception(error, sql, None, cursor, None)
     return _Direct(cursor)
 

@@ -74,7 +74,7 @@ class Crew:
             with self.delivery.heartbeat.keeping(self._held):
                 self._carry()
         finally:
-            # Guarded by state and token, too. What was begun with its claim goes back if here.
+            # The database guards it by state and token, too. What may have left is not given back.
             settled = self.ledger.concluded | self._in_doubt
             left = [each for each in self._held.messages if each.id not in settled]
             self.delivery.outbox.release(self._held, left, unused=self.ledger.unused)
