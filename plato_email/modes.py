@@ -11,7 +11,7 @@ from email.header import Header
 from email.utils import formataddr
 from typing import TYPE_CHECKING
 
-from .errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from .errors import Cause, DeliveryError, RecipientRefusal, Stage
 from .message import Envelope
 from .settings import Mode, is_allowed
 from .tables import State
@@ -50,7 +50,7 @@ def route(settings: Settings, envelope: Envelope, data: bytes) -> Routed:
         DeliveryError: the mode lets nobody have it; ``recipients`` says why for each.
     """
     if settings.held:
-        raise DeliveryError(stage=Stage.SENDER, verdict=Verdict.SETUP, reply=HELD)
+        raise DeliveryError(Stage.SENDER, Cause.MAIL_HELD, HELD)
     if settings.mode == Mode.REDIRECT:
         to = (settings.redirect_to,)
         sent = _redirected(data, settings.redirect_to, envelope.recipients)
@@ -59,11 +59,11 @@ def route(settings: Settings, envelope: Envelope, data: bytes) -> Routed:
     if len(barred) == len(envelope.recipients):
         said = barred[envelope.recipients[0]]
         raise DeliveryError(
-            stage=Stage.RECIPIENT,
-            verdict=Verdict.PERMANENT,
+            Stage.RECIPIENT,
+            said.cause,
+            said.reply,
             code=said.code,
             enhanced=said.enhanced,
-            reply=said.reply,
             recipients=barred,
         )
     allowed = tuple(each for each in envelope.recipients if each not in barred)
@@ -90,7 +90,7 @@ def recorded(settings: Settings, result: Result) -> Result:
 def _barred(settings: Settings, recipients: Sequence[str]) -> dict[str, RecipientRefusal]:
     if settings.mode != Mode.ALLOW:
         return {}
-    said = RecipientRefusal(550, "5.7.1", NOT_ALLOWED, Verdict.PERMANENT)
+    said = RecipientRefusal(550, "5.7.1", NOT_ALLOWED, Cause.NOT_ON_ALLOW_LIST)
     return {each: said for each in recipients if not is_allowed(each, settings.allowed_recipients)}
 
 

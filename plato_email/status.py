@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .diagnosis.remembered import diagnose_remembered
+from .diagnosis.stored import diagnose_stored
 from .durations import span
-from .errors import said
+from .errors import Verdict, said
 from .settings import Mode
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Status:
         """Why no mail goes out, while none does."""
         if self.gate is None:
             return None
-        return diagnose_remembered(self.gate, self.settings.settings)
+        fate = Verdict(self.gate.verdict) if self.gate.verdict in set(Verdict) else None
+        return diagnose_stored(self.gate, self.settings.settings, fate)
 
     @property
     def detail(self) -> str:
@@ -270,6 +271,8 @@ def _gate_json(gate: Gate, diagnosis: Diagnosis | None) -> dict[str, Any]:
         "code": gate.code,
         "enhanced": gate.enhanced or None,
         "reply": gate.reply,
+        "cause": gate.cause or None,
+        "server": gate.server or None,
         "diagnosis": None if diagnosis is None else diagnosis.as_json(),
     }
 

@@ -128,6 +128,11 @@ def join_metadata(metadata: MetaData) -> Tables:
     return tables
 
 
+def _cause() -> tuple[Column[str], Column[str]]:
+    """Why it failed (a value of `errors.Cause`), and the server that said so, with its port."""
+    return Column("cause", String(32)), Column("server", String(262))
+
+
 def _message(metadata: MetaData) -> Table:
     """One row a message; narrow, for every claim reads it and every step writes it."""
     table = Table(
@@ -156,6 +161,7 @@ def _message(metadata: MetaData) -> Table:
         Column("code", SmallInteger),
         Column("enhanced", String(12)),
         Column("reply", String(500)),
+        *_cause(),
         # The try that ended well. It has no row of its own: that would be the dearest part of it.
         Column("started_at", DateTime),
         Column("milliseconds", Integer),
@@ -227,6 +233,7 @@ def _recipient(metadata: MetaData) -> Table:
         Column("code", SmallInteger),
         Column("enhanced", String(12)),
         Column("reply", String(500)),
+        Column("cause", String(32)),
         Column("at", DateTime, nullable=False),
     )
 
@@ -249,6 +256,7 @@ def _attempt(metadata: MetaData) -> Table:
         Column("code", SmallInteger),
         Column("enhanced", String(12)),
         Column("reply", String(500)),
+        *_cause(),
         sqlite_autoincrement=True,
     )
     Index("ix_plato_email_attempt_message", table.c.message_id)
@@ -269,6 +277,7 @@ def _gate(metadata: MetaData) -> Table:
         Column("code", SmallInteger),
         Column("enhanced", String(12)),
         Column("reply", String(500)),
+        *_cause(),
     )
 
 

@@ -75,6 +75,8 @@ def _as_json(message: MessageRow) -> dict[str, Any]:
         "code": message.code,
         "enhanced": message.enhanced or None,
         "reply": message.reply or None,
+        "cause": message.cause or None,
+        "server": message.server or None,
     }
 
 

@@ -9,6 +9,7 @@ import click
 
 from ..errors import ConfigurationError, SettingsError, said
 from ..settings import TLS_MODES, clean_settings, unreadable
+from ..smtp.reply import with_user_name
 from ..trial import Asked, Kind, entry
 from .common import as_json, command, noted, print_json, site
 
@@ -45,7 +46,7 @@ def test(recipient: str | None, check: bool, as_json: bool, **other: str | None)
     if as_json:
         print_json(_report_json(report))
     else:
-        _print_report(report)
+        _print_report(report, settings.username)
     if report.outcome not in ("sent", "checked"):
         raise SystemExit(1)
 
@@ -92,7 +93,7 @@ def _clean(stored: StoredSettings, typed: dict[str, object]) -> Cleaned:
     return cleaned
 
 
-def _print_report(report: TestReport) -> None:
+def _print_report(report: TestReport, username: str) -> None:
     for step in report.steps:
         mark = click.style("ok    ", fg="green") if step.ok else click.style("failed", fg="red")
         click.echo(f"{mark} {step.stage.value:<10} {step.milliseconds:>6.0f} ms  {step.detail}")
@@ -103,9 +104,13 @@ def _print_report(report: TestReport) -> None:
     if report.diagnosis is not None:
         click.echo()
         click.echo(f"{report.diagnosis.title} ({report.diagnosis.code})")
-        click.echo(report.diagnosis.why)
+        click.echo(with_user_name(report.diagnosis.why, username))
         for number, advice in enumerate(report.diagnosis.steps, 1):
             click.echo(f"  {number}. {advice}")
+        if report.diagnosis.queue:
+            click.echo(report.diagnosis.queue)
+        if report.diagnosis.handout:
+            click.echo(f"\n{report.diagnosis.handout}")
 
 
 def _report_json(report: TestReport) -> dict[str, Any]:
@@ -129,6 +134,7 @@ def _report_json(report: TestReport) -> dict[str, Any]:
         if error is None
         else {
             "stage": error.stage.value,
+            "cause": error.cause.value,
             "verdict": error.verdict.value,
             "code": error.code,
             "enhanced": error.enhanced or None,

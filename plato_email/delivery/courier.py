@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import MAIL_STAGES, About, DeliveryError, Stage, Verdict
 from ..message import Envelope
 from ..modes import route
 from .judge import Judge
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .crew import Crew
 
 log = logging.getLogger("plato_email")
-
-MAIL_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
 
 
 class _Broken(Exception):
@@ -123,6 +121,7 @@ class Courier:
         finally:
             self._tell()
         self._crew.answered = True
+        self._delivery.succeed(self._crew.settings)
         self._done.append(judge.accepted(receipt))
         self._settle(session, following)
         return None
@@ -182,29 +181,57 @@ class Courier:
     def _refused(
         self, load: Load, following: Load | None, judge: Judge, error: DeliveryError
     ) -> DeliveryError | None:
+        """Record a refusal; return why all mail has to wait, if it has to."""
+        fresh = self._delivery.is_fresh(self._number)
         if error.verdict.charged:
             self._crew.answered = self._crew.answered or error.code is not None
-            self._done.append(judge.refused(error))
-            self._flush()
-            return None
-        if error.verdict is Verdict.SETUP and self._delivery.has_carried(self._number):
-            # The login and the server are good for other mail: it is this message's sender.
-            self._done.append(judge.put_off(error))
-            self._flush()
-            return None
-        released = judge.refused(error)
-        fresh = self._delivery.is_fresh(self._number)
+            return self._charge(load, judge, error, judge.refused(error))
+        if self._is_its_own(load.message, error, fresh):
+            return self._charge(load, judge, error, judge.put_off(error))
         self._delivery.cut(self._number)
-        retry = self._delivery.stopping.is_set()
-        fault = None if retry else self._fault(error, fresh)
-        if fault is not None or error.code is not None or retry:
-            self._done.append(released)
+        if self._delivery.stopping.is_set():
+            self._done.append(judge.refused(error))
+            return None
+        fault = self._fault(error, fresh)
+        if fault is not None:
+            self._done.append(judge.stopped(error))
+        elif error.code is not None:
+            self._done.append(judge.refused(error))
         elif error.stage is Stage.SENDER and not fresh:
             # The server closed the line while it was idle: the message goes over the new one.
             return self._carry(load, following)
         else:
-            self._done.append(judge.dropped(error))
+            return self._charge(load, judge, error, judge.dropped(error))
         return fault
+
+    def _charge(
+        self, load: Load, judge: Judge, error: DeliveryError, result: Result
+    ) -> DeliveryError | None:
+        """Record a try that counts, unless every mail meets the same: then all mail waits."""
+        everybodys = self._meets_everybody(load.message, error)
+        self._done.append(judge.stopped(error) if everybodys else result)
+        self._flush()
+        return error if everybodys else None
+
+    def _is_its_own(self, message: Claimed, error: DeliveryError, fresh: bool) -> bool:
+        """Whether a refusal that would stop all mail is this message's own after all.
+
+        Other mail has gone since it stopped the queue the last time, or goes with the settings
+        that it is refused for. A line that broke while it was idle says nothing of any message.
+        """
+        if error.stage not in MAIL_STAGES or self._crew.outage is not None:
+            return False
+        if error.code is None and not fresh:
+            return False
+        lately = error.verdict is Verdict.SETUP and self._delivery.carries(self._crew.settings)
+        return message.stopped or lately
+
+    def _meets_everybody(self, message: Claimed, error: DeliveryError) -> bool:
+        """Whether this is how the server treats every mail: now, or as the outage began."""
+        if error.cause.about is About.ONE:
+            return False
+        trips = self._delivery.breaker.trips(error, message.id)
+        return trips or self._crew.outage == (error.stage, error.cause)
 
     def _fault(self, error: DeliveryError, fresh: bool) -> DeliveryError | None:
         """Find out whether the server is at fault or this message made it drop the line.
@@ -213,7 +240,8 @@ class Courier:
         message, or one poisonous message would hold up all mail for ever.
         """
         busy = error.code == 421 and fresh
-        if error.verdict is not Verdict.SERVER or error.stage not in MAIL_STAGES or busy:
+        mail = error.stage in MAIL_STAGES and error.stage is not Stage.ACCEPTED
+        if error.verdict is not Verdict.SERVER or not mail or busy:
             return error
         try:
             self._delivery.session(self._number, self._crew.settings)

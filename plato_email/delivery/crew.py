@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ..errors import DeliveryError, SecretUnreadable, Verdict
+from ..errors import Cause, DeliveryError, SecretUnreadable, Verdict
 from ..outbox import LEASE
 from .courier import Courier
 from .ledger import Ledger
@@ -25,11 +25,23 @@ MAILS_WORTH_A_CONNECTION = 3
 SLICE_SECONDS = 5.0
 """Seconds after which a slow slice gives bulk back, to look for mail of high priority."""
 PAUSES = {
-    Verdict.SERVER: (15.0, 900.0),
+    Verdict.SERVER: (1.0, 900.0),
     Verdict.SETUP: (60.0, 3600.0),
     Verdict.QUOTA: (3600.0, 14400.0),
 }
-"""First and longest wait of all senders, in seconds, by whose fault it is."""
+"""First and longest wait of all senders, in seconds; it doubles from one to the other."""
+LOGIN_PAUSES = {
+    Cause.LOGIN_TOO_OFTEN: (300.0, 3600.0),
+    Cause.LOGIN_UNAVAILABLE: (15.0, 900.0),
+    Cause.LOGIN_LOST: (15.0, 900.0),
+}
+"""The same for causes where each new try is one more login that the server counts."""
+
+
+def pauses(error: DeliveryError) -> tuple[float, float]:
+    """Return the first and the longest wait of all senders after ``error``."""
+    usual = PAUSES.get(error.verdict, PAUSES[Verdict.SERVER])
+    return LOGIN_PAUSES.get(error.cause, usual)
 
 
 class Crew:
@@ -49,6 +61,8 @@ class Crew:
         self.settings = stored.settings
         self._version = stored.version
         self.ledger = Ledger(delivery.outbox, held)
+        self.outage = held.outage
+        """Stage and cause of the outage that this slice probes, if it does."""
         self.fault: DeliveryError | None = None
         """What stops all mail, once a courier has met it."""
         self._held = held
@@ -82,7 +96,8 @@ class Crew:
             self.delivery.hang_up()
             self.delivery.outbox.close_gate(
                 self.fault,
-                *PAUSES[self.fault.verdict],
+                *pauses(self.fault),
+                server=self.settings.address,
                 probe=self._held.probe,
                 settings_version=self._version,
             )

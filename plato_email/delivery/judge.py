@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DeliveryError, SecretUnreadable, Stage, Verdict
+from ..errors import Cause, DeliveryError, SecretUnreadable, Stage, Verdict
 from ..modes import recorded
 from ..outbox import Claimed, Result
 from ..tables import State
@@ -25,6 +25,13 @@ FIRST_RETRY = 60.0
 FIRST_KEY_RETRY, LONGEST_KEY_RETRY = 900.0, 3600.0
 """Seconds until a message whose key is missing here is looked at again: at first, and at most."""
 LONGEST_RETRY = 4 * 3600.0
+_OURS = frozenset(
+    {
+        *(Cause.MAIL_HELD, Cause.NOT_ON_ALLOW_LIST, Cause.CANCELLED_BY_SITE),
+        *(Cause.KEY_MISSING, Cause.CONTENT_GONE, Cause.INTERNAL_ERROR),
+    }
+)
+"""Causes for which no server was asked."""
 
 
 def backoff(attempts: int, interval: float, *, spread: float | None = None) -> float:
@@ -58,7 +65,7 @@ class Judge:
 
     def accepted(self, receipt: Receipt) -> Result:
         """The server took it for at least one recipient."""
-        later = [r for r in receipt.refused.values() if r.verdict is Verdict.TEMPORARY]
+        later = [r for r in receipt.refused.values() if r.verdict is not Verdict.PERMANENT]
         again = bool(later) and self._attempt < self._limit
         refused_before = "refused" in self._message.answered.values()
         result = self._result(
@@ -76,7 +83,9 @@ class Judge:
         """The server, or the way to it, refused."""
         said = (error.code, error.enhanced, error.reply)
         if not error.verdict.charged:
-            return self._result(State.QUEUED, "released", error.stage, said, charged=False)
+            return self._result(
+                State.QUEUED, "released", error.stage, said, cause=error.cause, charged=False
+            )
         unknown = error.verdict is Verdict.UNKNOWN
         again = (
             error.verdict is not Verdict.PERMANENT
@@ -89,6 +98,7 @@ class Judge:
             outcome,
             error.stage,
             said,
+            cause=error.cause,
             retry_in=self._backoff(),
             unknown=unknown,
             refused=error.recipients,
@@ -97,21 +107,44 @@ class Judge:
 
     def dropped(self, error: DeliveryError) -> Result:
         """The line was cut during this message, and the server is otherwise well."""
-        return self._temporary(error.stage, error.reply)
+        return self._temporary(error.stage, error.cause, (None, "", error.reply))
 
     def put_off(self, error: DeliveryError) -> Result:
-        """Refused as if the settings were wrong, though other mail goes with them."""
-        return self._temporary(error.stage, error.reply, error.code, error.enhanced)
+        """Refused for a reason that is all mail's, though other mail goes."""
+        said = (error.code, error.enhanced, error.reply)
+        return self._temporary(error.stage, error.cause, said)
+
+    def stopped(self, error: DeliveryError) -> Result:
+        """All mail waits because of it.
+
+        Uncharged the first time. The second time running it counts as a try and steps aside, so
+        that another message finds out how the server is; but a message never fails so.
+        """
+        said = (error.code, error.enhanced, error.reply)
+        charged = self._message.stopped and self._attempt < self._limit
+        return self._result(
+            State.QUEUED,
+            "deferred" if charged else "released",
+            error.stage,
+            said,
+            cause=error.cause,
+            charged=charged,
+            retry_in=self._backoff() if self._message.stopped else 0.0,
+        )
 
     def vetoed(self) -> Result:
         """A receiver of ``message_sending`` does not want it sent."""
         said = (None, "", "Cancelled by a receiver of message_sending.")
-        return self._result(State.CANCELLED, "cancelled", Stage.SENDER, said, charged=False)
+        return self._result(
+            *(State.CANCELLED, "cancelled", Stage.SENDER, said),
+            cause=Cause.CANCELLED_BY_SITE,
+            charged=False,
+        )
 
     def broken(self, error: Exception) -> Result:
         """Something that nobody foresaw; the log has it whole."""
         said = f"Internal error ({type(error).__name__}); the log has it whole."
-        return self._temporary(Stage.SENDER, said)
+        return self._temporary(Stage.SENDER, Cause.INTERNAL_ERROR, (None, "", said))
 
     def unreadable(self, error: SecretUnreadable) -> Result:
         """The key is missing here; another machine may have it, or somebody may bring it back."""
@@ -121,25 +154,24 @@ class Judge:
         log.error("message %s: %s", self._message.message_id, said)
         return self._result(
             *(State.QUEUED, "deferred", Stage.SENDER, (None, "", said)),
+            cause=Cause.KEY_MISSING,
             charged=False,
             unused=True,
-            repeats=said == self._message.reply,
+            repeats=self._message.cause == Cause.KEY_MISSING,
             retry_in=min(max(waited, FIRST_KEY_RETRY), LONGEST_KEY_RETRY),
         )
 
     def lost(self) -> Result:
         """The stored bytes are gone."""
         said = "The content of this message is not stored any more."
-        return self._result(self._final(), "failed", Stage.SENDER, (None, "", said))
+        words = (None, "", said)
+        return self._result(self._final(), "failed", Stage.SENDER, words, cause=Cause.CONTENT_GONE)
 
-    def _temporary(
-        self, stage: Stage, reply: str, code: int | None = None, enhanced: str = ""
-    ) -> Result:
+    def _temporary(self, stage: Stage, cause: Cause, said: tuple[int | None, str, str]) -> Result:
         again = self._attempt < self._limit
         state = State.QUEUED if again else self._final()
         outcome = "deferred" if again else "failed"
-        said = (code, enhanced, reply)
-        return self._result(state, outcome, stage, said, retry_in=self._backoff())
+        return self._result(state, outcome, stage, said, cause=cause, retry_in=self._backoff())
 
     def _final(self) -> State:
         """A message that some recipients have is not failed."""
@@ -154,11 +186,16 @@ class Judge:
         outcome: str,
         stage: Stage,
         said: tuple[int | None, str, str],
+        *,
+        cause: Cause | None = None,
         **more: Any,
     ) -> Result:
+        asked = cause is None or cause not in _OURS
         took = int((time.monotonic() - self._since) * 1000)
         return Result(
             *(self._message, state, outcome, self._started, took, stage.value, *said),
             begun=self.begun,
+            cause=cause.value if cause else "",
+            server=self._settings.address if asked else "",
             **more,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import SecretUnreadable
 from ..outbox import CONTENT, Claimed, Nothing, Outbox, Result
+from .breaker import Breaker
 from .crew import Crew
 from .heartbeat import Heartbeat
 
@@ -29,6 +30,8 @@ SLICE = 50
 """Messages claimed together for each connection: few, so that processes share a batch."""
 CONNECTION_MAILS = 100
 CONNECTION_IDLE = 60.0
+PROVEN = 300.0
+"""Seconds for which an accepted message proves the settings: another's refusal is its own then."""
 
 
 class Events(Protocol):
@@ -87,6 +90,8 @@ class Delivery:
         self.on_beat: Callable[[], None] = lambda: None
         """Called now and then during a slice that takes long."""
         self.heartbeat = Heartbeat(outbox, lambda: self.on_beat())
+        self.breaker = Breaker()
+        self._carried: tuple[tuple[str, ...], float] | None = None
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -166,10 +171,17 @@ class Delivery:
         kept = self._sessions.get(number)
         return kept is None or kept[1].tried <= 1
 
-    def has_carried(self, number: int) -> bool:
-        """Whether a mail was accepted over that connection."""
-        kept = self._sessions.get(number)
-        return kept is not None and kept[1].sent > 0
+    def succeed(self, settings: Settings) -> None:
+        """Note that the server took a message."""
+        self.breaker.succeed()
+        self._carried = (settings.login_context, time.monotonic())
+
+    def carries(self, settings: Settings) -> bool:
+        """Whether a message went with these settings lately."""
+        if self._carried is None:
+            return False
+        login, at = self._carried
+        return login == settings.login_context and time.monotonic() - at < PROVEN
 
     def count(self, outcome: str) -> None:
         """Add to the tally."""

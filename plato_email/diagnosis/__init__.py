@@ -1,22 +1,23 @@
-"""From a delivery error to what to do about it.
+"""From the cause of a delivery error to what to do about it.
 
-The rules are data: the first that fits an error is its diagnosis. What one provider's servers say
-comes before what any server says, and the last rule fits anything, so there always is one.
+The rules are data, one for each cause; a few causes have a second for where things are otherwise.
+Why a server refused is not read here: see ``plato_email.smtp.classify``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import Cause
 from . import greeting, login, opening, providers, refusals, senders, tls
 from .remarks import REMARKS, remark
-from .rule import Diagnosis, Facts, Fix, Rule, Sign
+from .rule import Case, Diagnosis, Fix, Rule
 
 if TYPE_CHECKING:
-    from ..errors import DeliveryError
+    from ..errors import DeliveryError, Verdict
     from .rule import SettingsLike
 
-__all__ = ["CHAPTERS", "REMARKS", "RULES", "Diagnosis", "Fix", "Rule", "Sign", "diagnose", "remark"]
+__all__ = ["CHAPTERS", "REMARKS", "RULES", "Diagnosis", "Fix", "Rule", "diagnose", "remark"]
 
 CHAPTERS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Reaching the server", opening.RULES),
@@ -27,17 +28,27 @@ CHAPTERS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
     ("Senders and limits", senders.RULES),
     ("Recipients and content", refusals.RULES),
 )
-"""The rules in the order in which they are tried, by the part of a session they are about."""
+"""The rules by the part of a session they are about."""
 
 RULES: tuple[Rule, ...] = tuple(rule for _, rules in CHAPTERS for rule in rules)
 
 
-def diagnose(error: DeliveryError, settings: SettingsLike) -> Diagnosis:
+def diagnose(
+    error: DeliveryError, settings: SettingsLike, fate: Verdict | None = None
+) -> Diagnosis:
     """What went wrong, which field it points at, and what to do.
 
     Args:
         error: as raised by a session.
         settings: those that were used, or a :class:`~plato_email.smtp.Server`.
+        fate: what the queue has done about it, where that is not the error's own verdict.
     """
-    facts = Facts(error, settings)
-    return next(found for rule in RULES if (found := rule.apply(facts)) is not None)
+    case = Case(error, settings, fate)
+    cause = error.cause if has_rule(error.cause) else Cause.MESSAGE_REFUSED
+    rules = (rule for rule in RULES if rule.cause is cause)
+    return next(rule for rule in rules if rule.when is None or rule.when(case)).apply(case)
+
+
+def has_rule(cause: Cause) -> bool:
+    """Whether there is anything to say beyond the words that are stored."""
+    return any(rule.cause is cause for rule in RULES)

@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from ..errors import Stage
-from ..smtp import Security
+from ..errors import Cause
 from . import fixes
 from .opening import CHECK_PORT
-from .rule import LOGIN, MAIL, OPENING, Facts, Rule, Sign
-
-_GREETING = (Stage.GREETING,)
-_EHLO = (Stage.EHLO,)
-_SILENT = r"no answer in time"
-_WEB_PORTS = frozenset({80, 443, 1080, 8000, 8025, 8080, 8443})
-"""With those of the windows that mail catchers have in a browser."""
-_READING_PORTS = frozenset({110, 143, 993, 995})
-
-
-def _on(ports: frozenset[int]) -> Sign:
-    return Sign(_GREETING, (None,), says=_SILENT, when=lambda facts: facts.port in ports)
-
-
-def _plain_to_tls_port(facts: Facts) -> bool:
-    return facts.port == 465 and facts.security is not Security.TLS
-
-
-def _begins_plain(facts: Facts) -> bool:
-    return facts.security is not Security.TLS
-
+from .rule import Rule
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        code="tls-expected",
-        signs=(Sign(_GREETING, (None,), when=_plain_to_tls_port),),
+        cause=Cause.TLS_EXPECTED,
         field="tls_mode",
         fix=fixes.use_tls_at_once,
         title="Port 465 expects TLS from the first byte",
@@ -39,11 +17,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Enable TLS / SSL, and let TLS begin automatically or at once.",),
     ),
     Rule(
-        code="web-server",
-        signs=(
-            Sign(_GREETING, says=r"not an SMTP reply: .(HTTP/|<!doctype|<html)"),
-            _on(_WEB_PORTS),
-        ),
+        cause=Cause.WEB_SERVER,
         field="port",
         title="Port {port} of {host} is for web pages",
         why="What answers there is a web server, or waits for a browser.",
@@ -54,11 +28,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="mailbox-server",
-        signs=(
-            Sign(_GREETING, says=r"not an SMTP reply: .(\+OK|\* (OK|PREAUTH|BYE))"),
-            _on(_READING_PORTS),
-        ),
+        cause=Cause.MAILBOX_SERVER,
         field="port",
         title="Port {port} of {host} is for reading mail",
         why="It speaks POP3 or IMAP. Mail is handed in by SMTP, on another port.",
@@ -69,32 +39,39 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="not-a-mail-server",
-        signs=(
-            Sign(_GREETING, says=r"this is not an smtp reply"),
-            Sign(_EHLO, says=r"log ?in with USER|\bUSER and PASS\b|\bFTP\b"),
-        ),
+        cause=Cause.NOT_A_MAIL_SERVER,
         field="port",
         title="What answers on port {port} is not a mail server",
         why="It does not speak SMTP.",
         steps=("Check the Server Port.", "Check the Server Address."),
     ),
     Rule(
-        code="greeting-silent",
-        signs=(Sign(_GREETING, (None,), says=_SILENT, when=_begins_plain),),
-        field="tls_mode",
-        title="{host} takes the connection, but does not greet",
-        why="A server that expects TLS at once is just as silent, and so are some firewalls.",
+        cause=Cause.PROXY_CANNOT_CONNECT,
+        field="port",
+        title="Something in between answers, but cannot reach {host}",
+        why="A virus scanner, firewall or proxy took the connection and could not make its own.",
         steps=(
-            "Try Enable TLS / SSL with TLS beginning at once.",
-            CHECK_PORT,
-            "Check whether a firewall or virus scanner stands between.",
+            "Check the Server Address and the Server Port: the scanner cannot reach them.",
+            "Exempt mail, or this site, from the scanner or proxy.",
+            "Check that the firewall behind it lets it out on port {port}.",
         ),
     ),
     Rule(
-        # tlsv13 alert certificate required: it comes with the first read after the handshake.
-        code="client-certificate-wanted",
-        signs=(Sign(says=r"certificate[ _]required"),),
+        cause=Cause.GREETING_SILENT,
+        field="tls_mode",
+        title="{host} accepts the connection but sends no greeting",
+        why="A server that expects TLS at once is just as silent, and so are some firewalls. "
+        "Others pause before they greet, or first look up the name of this machine.",
+        steps=(
+            "Try Enable TLS / SSL with TLS beginning at once.",
+            CHECK_PORT,
+            "If the server is known to pause: a test waits {seconds} seconds for it, a sender a "
+            "minute, so mail may flow although the test fails.",
+            "Check whether a firewall or virus scanner is in between.",
+        ),
+    ),
+    Rule(
+        cause=Cause.CLIENT_CERTIFICATE_WANTED,
         field="port",
         title="{host} lets in only those who show a certificate of their own",
         why="Such ports connect mail servers that know each other. A site logs in by password.",
@@ -104,14 +81,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # smtpd_client_restrictions = reject_unknown_client_hostname: postconf(5).
-        code="reverse-name-missing",
-        signs=(
-            Sign(
-                (*OPENING, *MAIL),
-                says=r"cannot find your (reverse )?host ?name|reverse dns|\bPTR\b|\brDNS\b",
-            ),
-        ),
+        cause=Cause.REVERSE_NAME_MISSING,
         title="{host} wants this machine to have a name in the DNS",
         why="It looks up the name that belongs to the address of this machine, and found none.",
         steps=(
@@ -120,16 +90,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # "525 5.7.1 Unauthorized IP address" (Brevo); "550 5.7.1 The IP you're using to send mail
-        # is not authorized" (Google's exchangers): support.google.com/mail/?p=NotAuthorizedError.
-        code="machine-not-allowed",
-        signs=(
-            Sign(
-                says=r"unauthori[sz]ed ip\b|\bip\b.{0,60}\bnot (been )?"
-                r"(authori[sz]ed|allowed|whitelisted|permitted)|not allowed to connect"
-                r"|invalid credentials for relay"
-            ),
-        ),
+        cause=Cause.MACHINE_NOT_ALLOWED,
         title="{host} does not take mail from the address of this machine",
         why="It keeps a list of the addresses that may send, and this machine is not on it.",
         steps=(
@@ -138,18 +99,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="machine-blocked",
-        signs=(
-            Sign(
-                (*OPENING, *MAIL),
-                (421, 450, 521, 550, 553, 554, 571),
-                says=r"^(?!.*\bdomain\b).*(spamhaus|spamcop|barracuda|dnsbl|\brbl\b"
-                r"|block(ed)? ?(list|using)|black ?list|deny ?list|banned sending ip"
-                r"|not accepted from this ip|\b(ip|client host)\b.{0,60}blocked"
-                r"|(poor|low) reputation)",
-            ),
-            Sign(LOGIN, says=r"black ?list|block ?list|\brbl\b"),
-        ),
+        cause=Cause.MACHINE_BLOCKED,
         title="The address of this machine is on a list of senders of spam",
         why="{host} turns away whoever is on it. New machines often inherit such an entry.",
         steps=(
@@ -159,35 +109,22 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded" (Microsoft 365).
-        code="too-many-connections",
-        signs=(
-            Sign(
-                codes=(421, 432, 450, 451, 452, 454, 550, 554),
-                says=r"too many (concurrent|simultaneous|open|parallel)? ?(smtp )?"
-                r"(connections|sessions)|thread limit|connection (limit|count|rate)"
-                r"|concurrent connections",
-            ),
-        ),
+        cause=Cause.TOO_MANY_CONNECTIONS,
         title="{host} has too many connections from here",
         why="It allows each sender only a few at a time.",
         steps=(
-            "Wait some minutes. Mail in the queue goes out by itself.",
+            "Wait a few minutes, then test again.",
             "Set PLATO_EMAIL_CONNECTIONS to 1, and let fewer processes send.",
         ),
     ),
     Rule(
-        code="greeting-busy",
-        signs=(Sign(_GREETING, (421, 450, 451, 452)),),
+        cause=Cause.GREETING_BUSY,
         title="{host} is too busy for another connection",
         why="It asks to come back later.",
-        steps=(
-            "Wait some minutes. Mail in the queue goes out by itself when the server is ready.",
-        ),
+        steps=("Wait a few minutes, then test again.",),
     ),
     Rule(
-        code="greeting-refused",
-        signs=(Sign(_GREETING, (501, 502, 503, 504, 521, 530, 550, 551, 553, 554, 556, 571)),),
+        cause=Cause.GREETING_REFUSED,
         title="{host} does not talk to this machine",
         why="It turned the connection away at once.",
         steps=(
@@ -196,38 +133,26 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="greeting-lost",
-        signs=(Sign(_GREETING),),
+        cause=Cause.GREETING_LOST,
         field="port",
         title="{host} hung up instead of greeting",
         why="It may be the wrong port, or this machine is not let in.",
         steps=(CHECK_PORT, "Ask the server's operator whether this machine is let in."),
     ),
     Rule(
-        code="own-name-malformed",
-        signs=(Sign(_EHLO, says=r"cannot be the name of this machine"),),
+        cause=Cause.OWN_NAME_MALFORMED,
         title="The name that this machine gives itself is not a name",
         why="Mail servers introduce themselves by name, and this one cannot be said.",
         steps=("Correct PLATO_EMAIL_EHLO_NAME: a host name such as www.example.com.",),
     ),
     Rule(
-        # reject_invalid_helo_hostname and its like answer at RCPT: postconf(5), smtpd_delay_reject.
-        code="own-name-refused",
-        signs=(
-            Sign(
-                (*OPENING, *LOGIN, *MAIL),
-                says=r"\b(helo|ehlo)\b.*(reject|invalid|need|not found|bad|require|denied|mismatch)"
-                r"|(reject|invalid|bad)\w*:? .{0,20}\b(helo|ehlo)\b|fully.qualified host"
-                r"|need fully",
-            ),
-        ),
+        cause=Cause.OWN_NAME_REFUSED,
         title="{host} does not accept the name of this machine",
         why="Mail servers introduce themselves by name, and this one is refused.",
         steps=("Set PLATO_EMAIL_EHLO_NAME to the public host name of this site.",),
     ),
     Rule(
-        code="introduction-failed",
-        signs=(Sign(_EHLO),),
+        cause=Cause.INTRODUCTION_FAILED,
         title="{host} broke off at the introduction",
         why="It did not answer our EHLO as a mail server does.",
         steps=(

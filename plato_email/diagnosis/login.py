@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from ..smtp import Security
+from ..errors import Cause
 from . import fixes
-from .rule import LOGIN, MAIL, Facts, Rule, Sign
-
-_NO_AUTH = r"offers no login \("
-_REFUSED = (501, 504, 530, 534, 535, 550, 553, 554)
-_TOO_OFTEN = r"too many|too often|\brate\b|throttl|\blimit|back ?off"
-
-
-def _plain(facts: Facts) -> bool:
-    return facts.security is Security.NONE
-
-
-def _not_ascii(facts: Facts) -> bool:
-    return not facts.login_is_ascii
-
+from .rule import Rule
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        code="login-unencrypted",
-        signs=(Sign(LOGIN, says=r"password was not sent"),),
+        cause=Cause.LOGIN_UNENCRYPTED,
         field="use_tls",
         fix=fixes.turn_tls_on,
         title="The password was not sent over an open line",
@@ -30,8 +16,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Switch on Enable TLS / SSL.",),
     ),
     Rule(
-        code="login-after-tls",
-        signs=(Sign(LOGIN, says=_NO_AUTH, heard=r"^S: 250 STARTTLS", when=_plain),),
+        cause=Cause.LOGIN_AFTER_TLS,
         field="use_tls",
         fix=fixes.turn_tls_on,
         title="{host} offers a login only under TLS",
@@ -39,11 +24,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Switch on Enable TLS / SSL.",),
     ),
     Rule(
-        code="login-not-offered",
-        signs=(
-            Sign(LOGIN, says=_NO_AUTH),
-            Sign(LOGIN, (502, 503), says=r"auth\w* not (enabled|available|supported)"),
-        ),
+        cause=Cause.LOGIN_NOT_OFFERED,
         field="username",
         title="{host} offers no login on port {port}",
         why="A Username is set, but the server did not ask for one.",
@@ -53,8 +34,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="login-by-token-only",
-        signs=(Sign(LOGIN, says=r"offers no login with a user name.*\b(XOAUTH2|OAUTHBEARER)\b"),),
+        cause=Cause.LOGIN_BY_TOKEN_ONLY,
         field="username",
         title="{host} takes logins by OAuth only",
         why="It offers no way to log in with a user name and a password.",
@@ -64,63 +44,52 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="login-mechanism",
-        signs=(Sign(LOGIN, says=r"offers no login with a user name"), Sign(LOGIN, (504,))),
+        cause=Cause.LOGIN_MECHANISM,
         field="username",
         title="{host} offers no login with a password that can be used here",
         why="It knows only ways of proving a password that are outdated or need its own network.",
         steps=("Ask the server's operator to allow AUTH PLAIN or AUTH LOGIN under TLS.",),
     ),
     Rule(
-        code="login-not-text",
-        signs=(Sign(LOGIN, says=r"NUL character"),),
+        cause=Cause.LOGIN_NOT_TEXT,
         field="password",
         title="The Username or the Password contains a character that cannot be sent",
         why="A NUL character came in, most likely when it was pasted.",
         steps=("Type the Username and the Password again.",),
     ),
     Rule(
-        code="password-expired",
-        signs=(
-            Sign(LOGIN, (432,), ("4.7.12",)),
-            Sign(
-                LOGIN,
-                says=r"password (has |is )?expired|password transition|change (your|the) "
-                r"password",
-            ),
+        cause=Cause.LOGIN_HIDDEN_CHARACTERS,
+        field="password",
+        title="The Username or the Password contains characters that cannot be seen",
+        why="Copying brought them along: {hidden}. The server did not accept the login.",
+        steps=(
+            "Type the Password by hand, or remove the blanks in it. An app password works without "
+            "blanks.",
+            "Check the Username for blanks, too.",
         ),
+    ),
+    Rule(
+        cause=Cause.PASSWORD_EXPIRED,
         field="password",
         title="The password has expired",
         why="{host} wants its owner to set a new one first.",
         steps=("Set a new password with the provider, and type it here.",),
     ),
     Rule(
-        code="account-locked",
-        signs=(
-            Sign(
-                LOGIN,
-                says=r"\b(account|user|mailbox|login|access)\b.{0,40}\b(locked|disabled|blocked)\b"
-                r"|too many (failed|bad|invalid|incorrect|unsuccessful)",
-            ),
-        ),
+        cause=Cause.ACCOUNT_LOCKED,
         field="username",
         title="{host} has locked this account",
-        why="Several wrong passwords in a row do that, and so does an operator.",
+        why="The password may be right: several wrong ones in a row lock an account, and so do "
+        "logins that look unusual.",
         steps=(
-            "Sign in on the provider's own page and see whether the account is in order.",
+            "Sign in on the provider's own page and see whether the account is in order. Follow "
+            "the link in the answer, if there is one.",
             "Wait before the next test: every test is one more login.",
             "Check that no other program logs in with an old password.",
         ),
     ),
     Rule(
-        code="login-not-permitted",
-        signs=(
-            Sign(
-                LOGIN,
-                says=r"not (allowed|permitted) to (use|log|auth)"
-                r"|\bsmtp\b.{0,20}\b(disabled|not (enabled|allowed|permitted))",
-            ),
-        ),
+        cause=Cause.LOGIN_NOT_PERMITTED,
         field="username",
         title="{host} does not let this account send by SMTP",
         why="The account may exist and the password be right: sending by programs is switched off.",
@@ -130,8 +99,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="login-too-often",
-        signs=(Sign(LOGIN, (421, 432, 450, 451, 452, 454, 535), says=_TOO_OFTEN),),
+        cause=Cause.LOGIN_TOO_OFTEN,
         title="{host} has seen too many logins in a short time",
         why="It takes no other for a while, right or wrong.",
         steps=(
@@ -140,8 +108,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="login-unavailable",
-        signs=(Sign(LOGIN, (421, 432, 450, 451, 452, 454)),),
+        cause=Cause.LOGIN_UNAVAILABLE,
         title="{host} cannot check logins at the moment",
         why="The Username and the Password were neither accepted nor refused.",
         steps=(
@@ -150,13 +117,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # RFC 4954 section 6: 538, encryption required for the mechanism; 530 with 5.7.0.
-        code="tls-required",
-        signs=(
-            Sign(LOGIN, (538,)),
-            Sign(LOGIN, (523, 530, 534, 550, 554), says=r"starttls|\btls\b|encrypt|ssl"),
-            Sign(MAIL, says=r"starttls|encryption (is )?(required|needed)|must.*\btls\b"),
-        ),
+        cause=Cause.TLS_REQUIRED,
         field="use_tls",
         fix=fixes.turn_tls_on,
         title="{host} wants TLS",
@@ -164,8 +125,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Switch on Enable TLS / SSL.",),
     ),
     Rule(
-        code="login-not-ascii",
-        signs=(Sign(LOGIN, (*_REFUSED, 500), when=_not_ascii),),
+        cause=Cause.LOGIN_NOT_ASCII,
         field="password",
         title="{host} did not accept a login with letters outside ASCII",
         why="They were sent as UTF-8, as the standard says; some servers expect something else.",
@@ -175,20 +135,20 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="password-refused",
-        signs=(Sign(LOGIN, (535,)),),
+        cause=Cause.PASSWORD_REFUSED,
         field="password",
         title="{host} did not accept the Username and Password",
         why="One of them is wrong, or the account may not send by SMTP.",
         steps=(
             "Type the Password again.",
             "Check the Username: often it is the whole address, sometimes a word such as apikey.",
-            "Some providers have a password for SMTP of its own, apart from that of the account.",
+            "Check that SMTP is switched on in the mailbox's settings.",
+            "Some providers have a password of its own for SMTP: an app password or "
+            "authorization code.",
         ),
     ),
     Rule(
-        code="login-lost",
-        signs=(Sign(LOGIN, (None,)),),
+        cause=Cause.LOGIN_LOST,
         field="username",
         title="{host} broke off during the login",
         why="Servers do so after several wrong passwords, or where something goes wrong in them.",
@@ -198,8 +158,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="login-failed",
-        signs=(Sign(LOGIN),),
+        cause=Cause.LOGIN_FAILED,
         field="username",
         title="The login at {host} failed",
         why="The server did not take it, nor did it say that the password is wrong.",

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from ..errors import Stage
+from ..errors import Cause
 from . import fixes
-from .rule import Facts, Rule, Sign
+from .rule import Rule
 
-_RESOLVE = (Stage.RESOLVE,)
-_CONNECT = (Stage.CONNECT,)
 CHECK_PORT = (
     "Check the Server Port: 587 and 465 are for sites that log in, 25 is for servers of your own."
 )
-_ONLY_IPV6 = (
-    r"^No connection: (\[[^]]+\]:\d+: "
-    r"(no answer[^;]*?|network is unreachable|no route to host|cannot assign requested address)"
-    r"(; |\.$))+$"
-)
-
-
-def _port_25(facts: Facts) -> bool:
-    return facts.port == 25
-
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        code="host-missing",
-        signs=(Sign(_RESOLVE, says=r"^No server is named"),),
+        cause=Cause.HOST_MISSING,
         field="host",
         title="No Server Address is set",
         why="Without the address of a mail server nothing can be sent.",
@@ -33,8 +20,7 @@ RULES: tuple[Rule, ...] = (
         quotes=False,
     ),
     Rule(
-        code="host-malformed",
-        signs=(Sign(_RESOLVE, says=r"cannot be the name of a server"),),
+        cause=Cause.HOST_MALFORMED,
         field="host",
         fix=fixes.clean_host,
         title="The Server Address is not a host name",
@@ -46,8 +32,7 @@ RULES: tuple[Rule, ...] = (
         quotes=False,
     ),
     Rule(
-        code="host-not-allowed",
-        signs=(Sign(says=r"list of allowed mail servers"),),
+        cause=Cause.HOST_NOT_ALLOWED,
         field="host",
         title="This site may not send by {host} on port {port}",
         why="Its configuration names the mail servers that may be used, and this is none of them.",
@@ -57,8 +42,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="address-never-used",
-        signs=(Sign(says=r"address that mail is never sent to"),),
+        cause=Cause.ADDRESS_NEVER_USED,
         field="host",
         title="{host} leads to an address that mail is never sent to",
         why="Such addresses belong to no mail server; some of them hand out a machine's secrets.",
@@ -68,8 +52,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="name-lookup-slow",
-        signs=(Sign(_RESOLVE, says=r"could not be looked up"),),
+        cause=Cause.NAME_LOOKUP_SLOW,
         field="host",
         title="{host} could not be looked up in time",
         why="The name service of this machine does not answer, so no name can be found.",
@@ -79,8 +62,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="name-lookup-failed",
-        signs=(Sign(_RESOLVE, says=r"temporary failure"),),
+        cause=Cause.NAME_LOOKUP_FAILED,
         field="host",
         title="{host} could not be looked up",
         why="The name service of this machine is out of order, or cannot be reached from it.",
@@ -90,8 +72,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="host-without-address",
-        signs=(Sign(_RESOLVE, says=r"no address associated"),),
+        cause=Cause.HOST_WITHOUT_ADDRESS,
         field="host",
         title="{host} has no address",
         why="The name exists, but no machine answers to it: often it is the domain of the mail "
@@ -99,8 +80,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Type the name that your mail provider gives for SMTP, such as smtp.example.com.",),
     ),
     Rule(
-        code="host-not-found",
-        signs=(Sign(_RESOLVE),),
+        cause=Cause.HOST_NOT_FOUND,
         field="host",
         title="{host} was not found",
         why="No address belongs to this name.",
@@ -110,8 +90,20 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="connection-refused",
-        signs=(Sign(_CONNECT, says=r"refused"),),
+        cause=Cause.CONNECTION_REFUSED,
+        when=lambda case: case.on_this_machine and case.facts.in_container,
+        field="port",
+        title="Nothing answers at {host} on port {port} inside this container",
+        why="In a container {host} is the container itself, not the machine that runs it.",
+        steps=(
+            "Type the name of the mail server's container or service as Server Address.",
+            "If the mail server runs on the host machine, use the host's address: with Docker "
+            "often host.docker.internal.",
+            CHECK_PORT,
+        ),
+    ),
+    Rule(
+        cause=Cause.CONNECTION_REFUSED,
         field="port",
         title="Nothing answers at {host} on port {port}",
         why="The machine is there, but no mail server listens on this port.",
@@ -122,8 +114,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="connection-forbidden",
-        signs=(Sign(_CONNECT, says=r"permission denied|operation not permitted"),),
+        cause=Cause.CONNECTION_FORBIDDEN,
         title="This machine does not let the site connect to {host}",
         why="The system itself refused, before anything went out.",
         steps=(
@@ -131,8 +122,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="ipv6-broken",
-        signs=(Sign(_CONNECT, says=_ONLY_IPV6),),
+        cause=Cause.IPV6_BROKEN,
         field="host",
         title="{host} has IPv6 addresses only, and IPv6 does not work from here",
         why="Every address of the server was tried. There was no IPv4 address among them.",
@@ -142,8 +132,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="port-25-blocked",
-        signs=(Sign(_CONNECT, says=r"no answer in", when=_port_25),),
+        cause=Cause.PORT_25_BLOCKED,
         field="port",
         fix=fixes.use_port(587),
         title="{host} does not answer on port 25",
@@ -155,8 +144,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="connection-timed-out",
-        signs=(Sign(_CONNECT, says=r"no answer in"),),
+        cause=Cause.CONNECTION_TIMED_OUT,
         field="port",
         title="{host} does not answer on port {port}",
         why="Nothing came back at all, which is how a firewall looks from here.",
@@ -167,8 +155,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="network-unreachable",
-        signs=(Sign(_CONNECT, says=r"unreachable|no route|cannot assign"),),
+        cause=Cause.NETWORK_UNREACHABLE,
         field="host",
         title="There is no way from this machine to {host}",
         why="The network does not know where to send what is meant for this address.",
@@ -178,8 +165,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        code="connection-failed",
-        signs=(Sign(_CONNECT),),
+        cause=Cause.CONNECTION_FAILED,
         field="host",
         title="No connection to {host} on port {port}",
         why="It ended before the server could say anything.",

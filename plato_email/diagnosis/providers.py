@@ -1,52 +1,17 @@
 """Causes that are a provider's own: what its servers say, and what it calls a user name.
 
 What a provider wants for a login stands in ``plato_email.providers``. The words of its servers are
-patterns here; behind each stands where they are documented or were reported.
-"""
+patterns here; behind each stands where they are documented or were reported."""
 
 from __future__ import annotations
 
-from ..providers.model import WHOLE_ADDRESS
+from ..errors import Cause
 from . import fixes
-from .rule import LOGIN, MAIL, Facts, Rule, Sign
-
-_REFUSED = (501, 504, 530, 534, 535, 550, 554)
-
-
-def _google(facts: Facts) -> bool:
-    # Google's servers sign what they say, under whatever name they were reached.
-    return facts.served_by("google") or "gsmtp" in facts.reply
-
-
-def _microsoft(facts: Facts) -> bool:
-    return facts.served_by("microsoft365", "outlook")
-
-
-def _known(facts: Facts) -> bool:
-    return facts.provider is not None
-
-
-def _another_word(facts: Facts) -> bool:
-    provider = facts.provider
-    word = "" if provider is None else provider.username_value
-    return word not in ("", facts.username)
-
-
-def _half_an_address(facts: Facts) -> bool:
-    provider = facts.provider
-    whole = provider is not None and provider.username == WHOLE_ADDRESS
-    return whole and "@" not in facts.username
-
-
-def _wants_app_password(facts: Facts) -> bool:
-    provider = facts.provider
-    return provider is not None and provider.credential.startswith("an app")
-
+from .rule import Rule
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        code="user-name-fixed",
-        signs=(Sign(LOGIN, _REFUSED, when=_another_word),),
+        cause=Cause.USER_NAME_FIXED,
         field="username",
         fix=fixes.use_the_providers_name,
         title="At {provider} the Username is the same for everybody",
@@ -54,11 +19,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Type that word as Username.", "Get the password at {link}."),
     ),
     Rule(
-        code="user-name-incomplete",
-        signs=(
-            Sign(LOGIN, (501, 535), when=_half_an_address),
-            Sign(LOGIN, (501,), says=r"not (a )?valid e-?mail address"),
-        ),
+        cause=Cause.USER_NAME_INCOMPLETE,
         field="username",
         fix=fixes.log_in_with_the_whole_address,
         title="At {provider} the Username is the whole address",
@@ -66,12 +27,7 @@ RULES: tuple[Rule, ...] = (
         steps=("Type the Username with its domain, such as ann@example.com.",),
     ),
     Rule(
-        # 534-5.7.14 "Please log in via your web browser": support.google.com/mail/answer/78754.
-        code="google-sign-in-blocked",
-        signs=(
-            Sign(LOGIN, (534,), ("5.7.14",), when=_google),
-            Sign(LOGIN, says=r"web browser and"),
-        ),
+        cause=Cause.GOOGLE_SIGN_IN_BLOCKED,
         field="username",
         title="Google wants the account's owner to sign in first",
         why="It has stopped a login that looks unusual to it. The password may be right.",
@@ -81,9 +37,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # 534 5.7.9, 535 5.7.8: knowledge.workspace.google.com, "Gmail SMTP errors and codes".
-        code="google-app-password",
-        signs=(Sign(LOGIN, (534, 535), when=_google),),
+        cause=Cause.GOOGLE_APP_PASSWORD,
         field="password",
         title="Google wants an app password",
         why="Programs cannot log in with the ordinary password of a Google account.",
@@ -94,10 +48,18 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # learn.microsoft.com, "Enable or disable authenticated client SMTP submission";
-        # 5.7.139 "user is locked by your organization's security defaults policy".
-        code="microsoft-security-defaults",
-        signs=(Sign(enhanced=("5.7.139",), says=r"security defaults|conditional access"),),
+        cause=Cause.GOOGLE_PASSWORD_REFUSED,
+        field="password",
+        title="Google did not accept the Username and this app password",
+        why="It has the form of an app password, but Google does not know it for this account.",
+        steps=(
+            "Check that the Username is the whole address of the account that made it.",
+            "Make a new app password at myaccount.google.com/apppasswords and type it.",
+            "Changing the account's password revokes all of its app passwords.",
+        ),
+    ),
+    Rule(
+        cause=Cause.MICROSOFT_SECURITY_DEFAULTS,
         field="username",
         title="A security policy of Microsoft 365 forbids this login",
         why="The organisation's security defaults, or a policy of its own, stop logins by "
@@ -108,13 +70,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # 550 5.7.30: message centre MC786329. Off by default from the end of December 2026, gone
-        # for good at a date that is to be named in the second half of 2027.
-        code="microsoft-passwords-gone",
-        signs=(
-            Sign(enhanced=("5.7.30",)),
-            Sign(LOGIN, says=r"basic authentication is (disabled|not supported)"),
-        ),
+        cause=Cause.MICROSOFT_PASSWORDS_GONE,
         field="host",
         title="Microsoft takes no passwords here any more",
         why="Logging in with a user name and a password has been retired for this account.",
@@ -124,10 +80,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # 535 5.7.139 "SmtpClientAuthentication is disabled for the Tenant" or "the Mailbox":
-        # aka.ms/smtp_auth_disabled.
-        code="microsoft-login-off",
-        signs=(Sign(enhanced=("5.7.139",)),),
+        cause=Cause.MICROSOFT_LOGIN_OFF,
         field="username",
         title="Microsoft 365 has SMTP login switched off for this mailbox",
         why="The password may be right: the organisation does not let it be used so.",
@@ -138,65 +91,71 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        # 535 5.7.3 stands for a wrong password and for a mailbox that may not: [MS-SMTPNTLM].
-        code="microsoft-password-refused",
-        signs=(Sign(LOGIN, (535,), when=_microsoft),),
+        cause=Cause.MICROSOFT_PASSWORD_REFUSED,
         field="password",
         title="Microsoft did not accept the Username and Password",
         why="They are wrong, or the mailbox may not log in by SMTP.",
         steps=(
-            "The Username is the whole address of the mailbox, not an alias.",
-            "Check that Authenticated SMTP is allowed for the mailbox.",
+            "Type both again. The Username is the whole address of the mailbox, not an alias.",
             "With two-step verification, an app password is needed.",
+            "Check that Authenticated SMTP is allowed for the mailbox.",
         ),
     ),
     Rule(
-        code="app-password",
-        signs=(
-            Sign(LOGIN, says=r"app(lication)?[ -]?specific password|\bapp(lication)? password"),
-            Sign(LOGIN, (534, 535), when=_wants_app_password),
-        ),
+        cause=Cause.APP_PASSWORD,
         field="password",
         title="{provider} wants an app password",
-        why="Programs cannot log in with the ordinary password of the account.",
-        steps=("Make an app password at {link}, and type it here.",),
+        why="Programs cannot log in with the ordinary password of the account. Some providers "
+        "call it an authorization code.",
+        steps=(
+            "Make an app password, or authorization code, at {link}, and type it here.",
+            "If SMTP has to be switched on in the mailbox's settings, switch it on there.",
+        ),
     ),
     Rule(
-        code="provider-credentials",
-        signs=(Sign(LOGIN, (535,), when=_known),),
+        cause=Cause.PROVIDER_CREDENTIALS,
+        when=lambda case: bool(case.words["regions"]),
+        field="password",
+        title="{provider} did not accept the Username and Password",
+        why="There the Username is {user_name}, and the Password is {credential}.",
+        steps=(
+            "Look both up at {link}.",
+            "Type both again.",
+            "If the account is in another region, its server is {regions}.",
+        ),
+    ),
+    Rule(
+        cause=Cause.PROVIDER_CREDENTIALS,
         field="password",
         title="{provider} did not accept the Username and Password",
         why="There the Username is {user_name}, and the Password is {credential}.",
         steps=("Look both up at {link}.", "Type both again."),
     ),
     Rule(
-        # 502 5.7.0 "Your SMTP account is not yet activated" (Brevo); 552 "Your account has been
-        # suspended" (SMTP2GO); gophish/gophish#720, turnkeylinux/tracker#1254.
-        code="account-not-active",
-        signs=(
-            Sign(
-                (*LOGIN, *MAIL),
-                says=r"\baccount\b.{0,30}\b(not (yet )?(been )?(active|activated|approved)"
-                r"|suspended|under review|deactivated|pending|closed|banned)"
-                r"|bad outbound sender|invalid license",
-            ),
-        ),
+        cause=Cause.ACCOUNT_NOT_ACTIVE,
         field="username",
-        title="The provider has not opened this account for sending",
-        why="It is new, under review or suspended.",
-        steps=("Sign in on the provider's page and see what it still wants, or write to them.",),
+        title="The provider does not let this account send",
+        why="It is new, under review, paused, blocked or suspended. The mail itself is not at "
+        "fault.",
+        steps=(
+            "Sign in on the provider's page and see what it asks for, or write to its support.",
+            "Follow the link in the answer, if there is one.",
+        ),
     ),
     Rule(
-        # 454 "Sandbox subdomains are for test purposes only" and, as 421, "Domain ... is not
-        # allowed to send" (Mailgun): mailgun/wordpress-plugin#68, swapmyvote/swapmyvote#891.
-        code="test-account",
-        signs=(
-            Sign(
-                (*LOGIN, *MAIL),
-                says=r"sandbox|test purposes only|authori[sz]ed recipients|trial account"
-                r"|can only send (test|to)|domain .{0,80} is not allowed to send",
-            ),
+        cause=Cause.ACCOUNT_RIGHT_MISSING,
+        field="username",
+        title="This login lacks the right to send",
+        why="The Username and the Password are right, but their permissions do not cover this "
+        "mail.",
+        steps=(
+            "Give the SMTP user the right that the answer names; at Amazon it is the IAM policy "
+            "with ses:SendRawEmail for this identity.",
+            "Or set Default Sender to an address that the policy covers.",
         ),
+    ),
+    Rule(
+        cause=Cause.TEST_ACCOUNT,
         title="The provider's account is for tests only",
         why="Until it is opened it sends to a few named recipients, or from a few domains.",
         steps=(

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..smtp.catchers import catcher_in
 from ..smtp.reply import printable
 from .rule import Diagnosis
 
@@ -44,13 +45,6 @@ _QUEUED = Diagnosis(
 )
 REMARKS = (_PARTLY, _CATCHER, _QUEUED)
 
-# In the words of their greetings, or by the name under which they are reached. Mailtrap delivers
-# too, by other servers than these.
-_CATCHERS = re.compile(
-    r"mailpit|mailhog|mailcatcher|maildev|^smtp\.mailtrap\.io|sandbox\.smtp\.mailtrap|smtp4dev"
-    r"|smtp-sink|inbucket|greenmail|papercut|ethereal\.email|EventMachine SMTP|Python SMTP",
-    re.IGNORECASE,
-)
 _QUEUED_AS = re.compile(r"queued (?:mail )?as:? (?:id )?(?P<id>[\w.@<>+/=-]{4,80})", re.IGNORECASE)
 
 
@@ -68,8 +62,8 @@ def remark(
         said = (f"{who}: {each.code} {each.reply}" for who, each in receipt.refused.items())
         return _filled(_PARTLY, refused="; ".join(said))
     called = " ".join((settings.host, *_greetings(transcript), receipt.reply))
-    if caught := _CATCHERS.search(called):
-        return _filled(_CATCHER, host=settings.host, name=caught[0])
+    if catcher := catcher_in(called):
+        return _filled(_CATCHER, host=settings.host, name=catcher)
     if queued := _QUEUED_AS.search(receipt.reply):
         return _filled(_QUEUED, host=settings.host, name=queued["id"].rstrip("."))
     return None

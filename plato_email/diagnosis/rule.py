@@ -1,21 +1,17 @@
-"""What a rule is, and what it is held against."""
+"""A rule: what is said about one cause, and the case that it is said of."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from ..errors import DeliveryError, Stage, said
-from ..providers import Provider, by_host
+from ..errors import Cause, Certificate, DeliveryError, Verdict, said
+from ..providers import Provider, by_host, other_regions
 from ..smtp import Security
+from ..smtp.policy import is_loopback
 from ..smtp.reply import printable, scrubber
-
-OPENING = (Stage.GREETING, Stage.EHLO)
-LOGIN = (Stage.LOGIN,)
-MAIL = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.ACCEPTED)
 
 
 class SettingsLike(Protocol):
@@ -63,11 +59,34 @@ class Diagnosis:
     """What to do, the likeliest first."""
     fix: Fix | None = None
     """The change that cures it, where there is one that needs no guessing."""
+    fate: Verdict | None = None
+    """What the queue does with mail that meets it; ``None`` where mail was accepted."""
+    handout: str = ""
+    """A text to pass on to the server's operator, or ""."""
+
+    @property
+    def queue(self) -> str:
+        """What happens to queued mail, in one sentence; "" where mail was accepted."""
+        return _FATES[self.fate] if self.fate else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return what scripts are told: everything but the offered change."""
         words = {"code": self.code, "field": self.field, "title": self.title, "why": self.why}
-        return {**words, "steps": list(self.steps)}
+        fate = {"fate": self.fate.value if self.fate else None, "queue": self.queue}
+        return {**words, "steps": list(self.steps), **fate, "handout": self.handout}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Diagnosis:
+        """Read what `as_json` wrote, in this version or in the one before."""
+        return cls(
+            said["code"],
+            said["field"],
+            said["title"],
+            said["why"],
+            tuple(said["steps"]),
+            fate=Verdict(said["fate"]) if said.get("fate") else None,
+            handout=said.get("handout", ""),
+        )
 
     @property
     def anchor(self) -> str:
@@ -75,18 +94,38 @@ class Diagnosis:
         return self.code
 
 
-class Facts:
-    """An error together with the settings it was met with."""
+_FATES = {
+    Verdict.SERVER: "Queued mail waits and is tried again automatically. No attempt is counted.",
+    Verdict.SETUP: "Queued mail waits until this is fixed. No attempt is counted.",
+    Verdict.QUOTA: "Queued mail waits until the limit is renewed. No attempt is counted.",
+    Verdict.TEMPORARY: "The queue tries such a message again later, up to Send Attempts times.",
+    Verdict.PERMANENT: "The queue does not try such a message again; it is kept as failed.",
+    Verdict.UNKNOWN: "A queued message may have arrived. It is sent again unless the site parks "
+    "such messages.",
+}
 
-    def __init__(self, error: DeliveryError, settings: SettingsLike) -> None:
+
+class Case:
+    """An error together with the settings it was met with.
+
+    Args:
+        error: what happened; its facts name the server that it happened with.
+        settings: those in force.
+        fate: what the queue has done, where that is not the error's own verdict.
+    """
+
+    def __init__(
+        self, error: DeliveryError, settings: SettingsLike, fate: Verdict | None = None
+    ) -> None:
         self.error = error
-        self.host = settings.host
-        self.port = settings.port
+        self.facts = error.facts
+        self.fate = fate or error.verdict
+        self.host = error.facts.host or settings.host
+        self.port = error.facts.port or settings.port
         self.username = settings.username
-        self.security = settings.security
+        self.certificate = error.facts.certificate or Certificate()
         self.sender = str(getattr(settings, "default_sender", ""))
         """Empty where a ``Server`` is all that is known."""
-        self.login_is_ascii = (settings.username + settings.password).isascii()
         self._scrub = scrubber(settings.username, settings.password)
 
     @cached_property
@@ -94,24 +133,21 @@ class Facts:
         """Whose server it is, where that is known."""
         return by_host(self.host.lower().rstrip("."))
 
-    def served_by(self, *keys: str) -> bool:
-        """Whether it is a server of one of these providers."""
-        return self.provider is not None and self.provider.key in keys
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the server is set as this machine itself."""
+        return is_loopback(self.host)
 
     @cached_property
     def reply(self) -> str:
-        """What was said, fit to be shown: on one line, and without credentials."""
+        """What was said, fit to be shown: on one line, and without the password."""
         return printable(self._scrub(self.error.reply))
-
-    @cached_property
-    def dialogue(self) -> str:
-        """What was said so far, a line each."""
-        return "\n".join(self.error.transcript)
 
     @cached_property
     def words(self) -> dict[str, str]:
         """What a rule's sentences may quote."""
         host, provider = printable(self.host), self.provider
+        regions = other_regions(provider) if provider else ()
         return {
             "host": host,
             "port": str(self.port),
@@ -119,6 +155,11 @@ class Facts:
             "user_name": provider.username if provider else "",
             "credential": provider.credential if provider else "",
             "link": (provider.credential_link if provider else "") or "the provider's page",
+            "regions": " or ".join(regions),
+            "hidden": ", ".join(self.facts.hidden),
+            "seconds": f"{self.facts.seconds:.0f}",
+            "catcher": self.facts.catcher or host,
+            "names": ", ".join(self.certificate.names),
         }
 
     @property
@@ -130,70 +171,42 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Sign:
-    """One way in which a cause shows itself. An empty condition holds for everything."""
-
-    stages: tuple[Stage, ...] = ()
-    codes: tuple[int | None, ...] = ()
-    """Reply codes; ``None`` stands for no reply at all."""
-    enhanced: tuple[str, ...] = ()
-    says: str = ""
-    """A pattern to be found in the reply, whatever its case."""
-    heard: str = ""
-    """A pattern to be found in the dialogue so far, whatever its case."""
-    when: Callable[[Facts], bool] | None = None
-
-    def holds(self, facts: Facts) -> bool:
-        """Whether all conditions hold."""
-        error = facts.error
-        return (
-            _among(self.stages, error.stage)
-            and _among(self.codes, error.code)
-            and _among(self.enhanced, error.enhanced)
-            and _found(self.says, facts.reply)
-            and _found(self.heard, facts.dialogue)
-            and (self.when is None or self.when(facts))
-        )
-
-
-@dataclass(frozen=True)
 class Rule:
-    """One cause: how it is recognised, and what is said about it.
+    """What is said about one cause.
 
-    The sentences may quote what `Facts.words` has. The server's words follow ``why`` by
-    themselves.
+    The sentences may quote what `Case.words` has. The server's words follow ``why`` by
+    themselves. What the queue does is not said here: it follows from the cause.
     """
 
-    code: str
-    signs: tuple[Sign, ...]
-    """One of them is enough."""
+    cause: Cause
     title: str
     why: str
     steps: tuple[str, ...]
     field: str = ""
-    fix: Callable[[Facts], Fix | None] | None = None
+    when: Callable[[Case], bool] | None = None
+    """Where it holds, if a later rule for the same cause says how it is elsewhere."""
+    fix: Callable[[Case], Fix | None] | None = None
     quotes: bool = True
     """Whether what was said is shown; not where it repeats what somebody typed."""
+    handout: Callable[[Case], str] | None = None
+    """Makes a text to pass on to the server's operator."""
 
-    def apply(self, facts: Facts) -> Diagnosis | None:
-        """The diagnosis, where this is the cause."""
-        if not any(sign.holds(facts) for sign in self.signs):
-            return None
-        words = facts.words
+    @property
+    def code(self) -> str:
+        """The cause's stable name."""
+        return self.cause.value
+
+    def apply(self, case: Case) -> Diagnosis:
+        """The diagnosis of a case of this cause."""
+        words = case.words
         why = self.why.format_map(words)
         return Diagnosis(
             code=self.code,
             field=self.field,
             title=self.title.format_map(words),
-            why=f"{why} {facts.said}".rstrip() if self.quotes else why,
+            why=f"{why} {case.said}".rstrip() if self.quotes else why,
             steps=tuple(step.format_map(words) for step in self.steps),
-            fix=None if self.fix is None else self.fix(facts),
+            fix=None if self.fix is None else self.fix(case),
+            fate=case.fate,
+            handout="" if self.handout is None else self.handout(case),
         )
-
-
-def _among(allowed: tuple[object, ...], actual: object) -> bool:
-    return not allowed or actual in allowed
-
-
-def _found(pattern: str, text: str) -> bool:
-    return not pattern or re.search(pattern, text, re.IGNORECASE | re.MULTILINE) is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
 from ..database import insert_once
+from ..errors import MAIL_STAGES, Cause
 from ..tables import State
 from .base import OutboxPart
 from .statements import GATE, PRIORITIES, UNSURE
@@ -88,7 +90,8 @@ class Claiming(OutboxPart):
                 return Nothing(0.03, "busy")
             now = self._clock.now()
             tended = self._tend(connection, now, attempts, interval)
-            if failures and (wait := self._closed_for(connection, now)) > 0:
+            outage = connection.execute(self._sql.outage).one() if failures else None
+            if outage and (wait := _seconds_until(outage.retry_at, now)) > 0:
                 return Nothing(wait, "failing")
             most = 1 if failures else limit
             look = {"now": now, "begin": now - window, "most": most}
@@ -102,8 +105,12 @@ class Claiming(OutboxPart):
                 return Nothing(self._rate_wait(connection, now - window, interval), "rate")
             wanted = min(most, room)
             chosen = _choose(seen, wanted)
-            how = {"begin": begin, "probe": failures > 0, "more": len(seen) >= wanted}
-            return self._take(connection, chosen, now, token, **how)
+            more = len(seen) >= wanted
+            taken = self._take(connection, chosen, now, token, begin=begin, probe=failures > 0)
+            if isinstance(taken, Nothing):
+                return taken
+            probed = (outage.stage or "", outage.cause or "") if outage else None
+            return replace(taken, more=more, outage=probed)
 
         # What is begun must be known to be so whatever happens; a claim alone need not.
         return self._database.write(work, lazily=not begin)
@@ -124,11 +131,6 @@ class Claiming(OutboxPart):
             connection.execute(made.values(id=GATE, failures=0))
             row = self._taking.gate.run(connection, {}).first()
         return None if row is None else int(row.failures)
-
-    def _closed_for(self, connection: Connection, now: datetime) -> float:
-        """Return the seconds until the gate may be tried again."""
-        retry_at = connection.scalar(self._sql.gate_opens)
-        return 0.0 if retry_at is None else float((retry_at - now).total_seconds())
 
     def _rate_wait(self, connection: Connection, begin: datetime, interval: float) -> float:
         """Return the seconds until the first of what was taken leaves the Interval."""
@@ -186,7 +188,6 @@ class Claiming(OutboxPart):
         *,
         begin: bool,
         probe: bool,
-        more: bool,
     ) -> Slice | Nothing:
         ids = self._without_expired(connection, chosen, now)
         until = now + timedelta(seconds=LEASE)
@@ -199,7 +200,7 @@ class Claiming(OutboxPart):
             # Until it is known how the probe went, the others go on waiting.
             gate = self._tables.gate
             connection.execute(update(gate).where(gate.c.id == GATE).values(retry_at=until))
-        return self._slice(connection, rows, token, take, probe=probe, more=more)
+        return self._slice(connection, rows, token, take, probe=probe)
 
     def _slice(
         self,
@@ -209,11 +210,11 @@ class Claiming(OutboxPart):
         take: int = 0,
         *,
         probe: bool = False,
-        more: bool = True,
     ) -> Slice:
         rows = sorted(rows, key=lambda row: (row.priority, row.available_at, row.id))
         contents = {row.id: row.data for row in rows if row.data is not None}
-        return Slice(token, take, tuple(self._claimed(connection, rows)), probe, more, contents)
+        messages = tuple(self._claimed(connection, rows))
+        return Slice(token, take, messages, probe, contents=contents)
 
     def _taken(
         self, connection: Connection, ids: Sequence[int], lease: dict[str, Any]
@@ -255,6 +256,24 @@ class Claiming(OutboxPart):
         return [_as_claimed(row, answers.get(row.id, {})) for row in rows]
 
 
+def _seconds_until(at: datetime | None, now: datetime) -> float:
+    return 0.0 if at is None else (at - now).total_seconds()
+
+
+def _stopped_the_queue(row: AnyRow) -> bool:
+    """Whether the last try ended at the mail itself for a reason that is all mail's.
+
+    It was given back uncharged then (it has no mark among those that met the same), or charged the
+    second time.
+    """
+    if row.stage not in MAIL_STAGES:
+        return False
+    if row.fault is None:
+        return True
+    cause = Cause.read(row.cause)
+    return cause is not None and not cause.verdict(row.code).charged
+
+
 def _choose(seen: Sequence[AnyRow], count: int) -> list[AnyRow]:
     """Choose from what is due: high first, oldest first within a priority.
 
@@ -280,6 +299,8 @@ def _unknown_attempt(number: int, now: datetime) -> dict[str, Any]:
         "code": None,
         "enhanced": "",
         "reply": UNSURE,
+        "cause": Cause.SENDER_DIED.value,
+        "server": None,
     }
 
 
@@ -298,7 +319,8 @@ def _as_claimed(row: AnyRow, answers: Mapping[str, str]) -> Claimed:
         attempts=row.attempts - begun,
         size=row.size,
         created_at=row.created_at,
-        reply=row.reply or "",
+        cause=row.cause or "",
+        stopped=_stopped_the_queue(row),
         answered=answers,
         begun=begun,
     )

@@ -37,7 +37,7 @@ class Reading(OutboxPart):
         row = self._database.read(lambda c: c.execute(query).first())
         if row is None:
             return None
-        said = (row.stage or "", row.code, row.enhanced or "", row.reply or "")
+        said = (row.stage or "", row.code, row.enhanced or "", row.reply or "", *_why(row))
         return Gate(row.failures, row.failing_since, row.retry_at, row.verdict or "", *said)
 
     def processes(self) -> tuple[Process, ...]:
@@ -129,8 +129,12 @@ def _attempt(row: Row[Any, Any]) -> Attempt:
     at, outcome = (row.started_at, "sent") if own else (row.at, row.outcome)
     return Attempt(
         *(at, row.milliseconds, row.process or "", outcome, row.stage, row.code),
-        *(row.enhanced or "", row.reply or ""),
+        *(row.enhanced or "", row.reply or "", *_why(row)),
     )
+
+
+def _why(row: Row[Any, Any]) -> tuple[str, str]:
+    return row.cause or "", row.server or ""
 
 
 def message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
@@ -156,5 +160,7 @@ def message_row(row: Row[Any, Any], now: datetime) -> MessageRow:
         code=row.code,
         enhanced=row.enhanced or "",
         reply=row.reply or "",
+        cause=row.cause or "",
+        server=row.server or "",
         fault=row.fault or "",
     )

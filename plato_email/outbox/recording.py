@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DataError
 
+from ..errors import Verdict
 from ..tables import State
 from .base import OutboxPart
 from .claiming import LEASE
@@ -19,6 +20,7 @@ from .values import Advanced, Claimed, Result, Slice
 from .writing import (
     ATTEMPT,
     CONCLUSION,
+    SAID,
     Row,
     as_lists,
     attempt,
@@ -181,6 +183,7 @@ class Recording(OutboxPart):
         pause: float,
         longest: float,
         *,
+        server: str = "",
         probe: bool = False,
         settings_version: int | None = None,
     ) -> None:
@@ -192,6 +195,7 @@ class Recording(OutboxPart):
             error: why; shown on the page.
             pause: seconds of the first wait; it doubles with each failure in a row.
             longest: seconds that it grows to at most.
+            server: the server that failed, with its port.
             probe: whether this was the one try that finds out if the server is well again.
             settings_version: of the settings that were tried. Where others were saved since,
                 nobody waits: that the old ones are at fault is no news.
@@ -214,8 +218,13 @@ class Recording(OutboxPart):
                 "failures": failures + 1,
                 "failing_since": (row.failing_since if row else None) or now,
                 "retry_at": now + wait,
-                "verdict": error.verdict.value,
-                **said(error.stage.value, error.code, error.enhanced, error.reply),
+                # A refusal of one message that all messages meet is the server's fault.
+                "verdict": (Verdict.SERVER if error.verdict.charged else error.verdict).value,
+                **said(
+                    *(error.stage.value, error.code, error.enhanced, error.reply),
+                    cause=error.cause.value,
+                    server=server,
+                ),
             }
             connection.execute(update(gate).where(gate.c.id == GATE).values(**values))
 
@@ -224,9 +233,7 @@ class Recording(OutboxPart):
     def open_gate(self) -> None:
         """Let mail flow again: the server answered, or an administrator changed the settings."""
         gate = self._tables.gate
-        nothing = dict.fromkeys(
-            ("failing_since", "retry_at", "verdict", "stage", "code", "enhanced", "reply")
-        )
+        nothing = dict.fromkeys(("failing_since", "retry_at", "verdict", *SAID))
 
         def work(connection: Connection) -> None:
             connection.execute(update(gate).where(gate.c.id == GATE).values(failures=0, **nothing))

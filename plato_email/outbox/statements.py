@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from ..database import utcnow
+from ..errors import Cause
 from ..tables import DateTime, State
 from .fault import PARTIAL, fault_of
 from .ready import Ready
@@ -121,7 +122,8 @@ class Statements:
             for state in (State.CLAIMED, State.SENDING)
         ]
         self.next_due = union_all(*waiting, *leased)
-        self.gate_opens = select(gate.c.retry_at).where(gate.c.id == GATE)
+        outage = (gate.c.retry_at, gate.c.stage, gate.c.cause)
+        self.outage = select(*outage).where(gate.c.id == GATE)
 
     def _build_reap(self) -> None:
         message = self._tables.message
@@ -139,7 +141,12 @@ class Statements:
         )
         # The token stays, so that a sender that was only slow can still record the truth.
         unsure = self._held(State.SENDING).values(
-            unknowns=message.c.unknowns + 1, stage="data", code=None, reply=UNSURE, **free
+            unknowns=message.c.unknowns + 1,
+            stage="data",
+            code=None,
+            reply=UNSURE,
+            cause=Cause.SENDER_DIED.value,
+            **free,
         )
         at = bindparam("b_at", type_=DateTime)
         self.reap_sending = unsure.values(

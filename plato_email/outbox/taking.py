@@ -37,7 +37,8 @@ SMALL = 64 * 1024
 """Bytes of a message up to which they are read with the claim: memory for a slice is bounded."""
 WANTED = (
     *("id", "message_id", "sender", "recipients", "subject"),
-    *("state", "priority", "available_at", "attempts", "size", "created_at", "stage", "reply"),
+    *("state", "priority", "available_at", "attempts", "size", "created_at"),
+    *("stage", "code", "cause", "fault"),
 )
 """Columns of a message that its sender needs."""
 

@@ -55,8 +55,10 @@ class Claimed:
     """Tries before this one."""
     size: int
     created_at: datetime
-    reply: str = field(default="", repr=False)
-    """What the last try brought."""
+    cause: str = ""
+    """Why the last try failed, or ""."""
+    stopped: bool = False
+    """Whether the last try stopped the queue: it was refused for a reason that is all mail's."""
     answered: Mapping[str, str] = field(default_factory=dict)
     """What earlier tries brought, by recipient: accepted, refused or deferred."""
     begun: bool = False
@@ -74,6 +76,8 @@ class Slice:
     """Whether this is the one try that finds out if a failing server is well again."""
     more: bool = True
     """Whether there may be more to claim."""
+    outage: tuple[str, str] | None = None
+    """Stage and cause of the outage that this probes; see ``probe``."""
     contents: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     """Stored, encrypted bytes that were read along, by the message's id."""
 
@@ -106,6 +110,10 @@ class Result:
     code: int | None = None
     enhanced: str = ""
     reply: str = ""
+    cause: str = ""
+    """A value of `errors.Cause`, or ""."""
+    server: str = ""
+    """The server that answered, or did not, with its port; "" where none was asked."""
     charged: bool = True
     """Whether the try counts as one of the message's Send Attempts."""
     begun: bool = True
@@ -142,6 +150,8 @@ class Gate:
     code: int | None
     enhanced: str
     reply: str
+    cause: str
+    server: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +216,8 @@ class MessageRow:
     code: int | None
     enhanced: str
     reply: str
+    cause: str
+    server: str
     fault: str
     """The same for all messages that met the same trouble; see `outbox.fault`."""
 
@@ -236,6 +248,8 @@ class Attempt:
     code: int | None
     enhanced: str
     reply: str
+    cause: str
+    server: str
 
 
 @dataclass(frozen=True, slots=True)

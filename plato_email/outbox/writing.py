@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-SAID = ("stage", "code", "enhanced", "reply")
+SAID = ("stage", "code", "enhanced", "reply", "cause", "server")
 TRY = ("started_at", "milliseconds", "process")
 """Columns of the message's row that hold the try which ended well; no other row is written."""
 CONCLUDED = ("state", "finished_at", *SAID, "fault", *TRY)
@@ -65,8 +65,14 @@ def _trouble(result: Result) -> Row:
     if result.accepted and result.refused:
         later = [each for each in result.refused.values() if each.verdict.value != "permanent"]
         one = (later or [*result.refused.values()])[0]
-        return said("recipient", one.code, one.enhanced, one.reply)
-    return said(result.stage, result.code, result.enhanced, result.reply)
+        words = (one.code, one.enhanced, one.reply)
+        return said("recipient", *words, cause=one.cause.value, server=result.server)
+    return _said(result)
+
+
+def _said(result: Result) -> Row:
+    words = (result.stage, result.code, result.enhanced, result.reply)
+    return said(*words, cause=result.cause, server=result.server)
 
 
 def _mark(result: Result, words: Row) -> str | None:
@@ -74,8 +80,13 @@ def _mark(result: Result, words: Row) -> str | None:
     if is_partial(result):
         return PARTIAL
     if result.state is State.QUEUED and result.outcome != "released":
-        return fault_of(**words, waits=True)
-    return fault_of(**words) if result.state is State.FAILED else None
+        return _fault_of(words, waits=True)
+    return _fault_of(words) if result.state is State.FAILED else None
+
+
+def _fault_of(words: Row, *, waits: bool = False) -> str:
+    said = (words["stage"], words["code"], words["enhanced"], words["reply"])
+    return fault_of(*said, waits=waits)
 
 
 def attempt(result: Result, process: str) -> Row:
@@ -86,7 +97,7 @@ def attempt(result: Result, process: str) -> Row:
         "milliseconds": result.milliseconds,
         "process": process,
         "outcome": result.outcome,
-        **said(result.stage, result.code, result.enhanced, result.reply),
+        **_said(result),
     }
 
 
@@ -103,9 +114,18 @@ def as_lists(rows: Sequence[Row], names: Sequence[str], prefix: str = "") -> dic
     return {prefix + name: [row[name] for row in rows] for name in names}
 
 
-def said(stage: str, code: int | None, enhanced: str, reply: str) -> Row:
-    """Return where it ended and the server's words, as columns keep them."""
-    return {"stage": stage, "code": code, "enhanced": enhanced[:12], "reply": reply[:REPLY_LENGTH]}
+def said(
+    stage: str, code: int | None, enhanced: str, reply: str, *, cause: str, server: str
+) -> Row:
+    """Return where it ended, why, and the server's words, as columns keep them."""
+    return {
+        "stage": stage,
+        "code": code,
+        "enhanced": enhanced[:12],
+        "reply": reply[:REPLY_LENGTH],
+        "cause": cause or None,
+        "server": server[:262] or None,
+    }
 
 
 def _accepted(result: Result) -> Iterator[Row]:
@@ -116,6 +136,7 @@ def _accepted(result: Result) -> Iterator[Row]:
             "code": result.code,
             "enhanced": result.enhanced[:12],
             "reply": result.reply[:REPLY_LENGTH],
+            "cause": None,
         }
 
 
@@ -127,4 +148,5 @@ def _refused(refused: Mapping[str, RecipientRefusal]) -> Iterator[Row]:
             "code": refusal.code,
             "enhanced": refusal.enhanced[:12],
             "reply": refusal.reply[:REPLY_LENGTH],
+            "cause": refusal.cause.value,
         }

@@ -52,6 +52,14 @@ def by_key(key: str) -> Provider | None:
     return next((each for each in PROVIDERS if each.key == key), None)
 
 
+def other_regions(provider: Provider) -> tuple[str, ...]:
+    """Return the provider's servers elsewhere, which do not know the accounts of this one."""
+    if "{region}" in provider.host:
+        return (provider.host.format(region="REGION"),)
+    same = (each for each in PROVIDERS if each.short_name == provider.short_name)
+    return tuple(each.host for each in same if each is not provider)
+
+
 def _match(name: str, pattern: str, *, below: bool = True) -> str | None:
     """Return the region in ``name``, "" where the pattern has none, ``None`` without a match."""
     if "{region}" not in pattern:
@@ -61,4 +69,13 @@ def _match(name: str, pattern: str, *, below: bool = True) -> str | None:
     return found and found[1]
 
 
-__all__ = ["CHECKED", "PROVIDERS", "Provider", "by_domain", "by_host", "by_key", "by_mx"]
+__all__ = [
+    "CHECKED",
+    "PROVIDERS",
+    "Provider",
+    "by_domain",
+    "by_host",
+    "by_key",
+    "by_mx",
+    "other_regions",
+]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from ..database import insert_once, utcnow
 from ..encryption import KeyRing
-from ..errors import SettingsConflict, SettingsError
+from ..errors import KeyRingError, SettingsConflict, SettingsError
 from .cleaning import TYPE_AGAIN
 from .values import LastTest, Settings, StoredSettings
 from .vault import SECRETS, Opened, Vault
@@ -105,6 +105,17 @@ class SettingsStore:
     def fingerprints(self, settings: Settings) -> tuple[str, ...]:
         """Return what tells whether a test proves anything of ``settings``; the first is stored."""
         return self._vault.fingerprints(settings)
+
+    def seal_username(self, settings: Settings) -> str:
+        """Return the user name encrypted, to be kept with a test; "" where no key is to be had."""
+        try:
+            return self._vault.seal("username", settings)
+        except KeyRingError:
+            return ""
+
+    def open_username(self, token: str) -> str:
+        """Return what `seal_username` made a token of; "" where its key is gone."""
+        return self._vault.open({"username": token}, Settings()).settings.username
 
     def record_test(
         self,

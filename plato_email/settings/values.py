@@ -97,6 +97,12 @@ class Settings:
         return (self.host, str(self.port), self.security.value, self.username)
 
     @property
+    def address(self) -> str:
+        """The server with its port, as it is stored with what it answered."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
     def sender_address(self) -> str:
         """The bare address of the default sender, or "" where there is none."""
         return parse_address(self.default_sender).addr_spec if self.default_sender else ""

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import Cause, DeliveryError, Stage
 from .dialogue import Dialogue
 from .model import Server
 from .policy import is_loopback
 from .reply import Reply
-from .verdict import refusal
 
 _COMMAND_CHARACTERS = 510
 """A command line with its line end is at most 512 octets (RFC 5321 section 4.5.3.1.4)."""
+
+
+_TOKENS = frozenset({"XOAUTH2", "OAUTHBEARER"})
+"""Mechanisms that take a token in place of a password (RFC 7628)."""
 
 
 def login(dialogue: Dialogue, capabilities: Mapping[str, str], server: Server) -> str:
@@ -28,25 +32,25 @@ def login(dialogue: Dialogue, capabilities: Mapping[str, str], server: Server) -
             mechanism that we speak, or because the password would have been readable on the way.
     """
     _check(dialogue, server)
-    mechanism = _choose(capabilities)
+    mechanism = _choose(dialogue, capabilities)
     log_in = _plain if mechanism == "PLAIN" else _login
     reply = log_in(dialogue, server.username, server.password)
     if reply.code == 334:
         # Asked for more than the mechanism has: end the exchange properly (RFC 4954 section 4).
         dialogue.ask("*")
     if not reply.positive:
-        raise refusal(Stage.LOGIN, reply)
+        raise dialogue.refusal(Stage.LOGIN, reply)
     return mechanism
 
 
 def _check(dialogue: Dialogue, server: Server) -> None:
     if "\0" in server.username + server.password:
-        raise _not_tried("The user name or the password contains a NUL character.")
+        words = "The user name or the password contains a NUL character."
+        raise _not_tried(dialogue, Cause.LOGIN_NOT_TEXT, words)
     if may_send_password(encrypted=dialogue.wire.tls is not None, peer=dialogue.wire.peer):
         return
-    raise _not_tried(
-        "The password was not sent, because the connection is not encrypted. Turn on TLS."
-    )
+    words = "The password was not sent, because the connection is not encrypted. Turn on TLS."
+    raise _not_tried(dialogue, Cause.LOGIN_UNENCRYPTED, words)
 
 
 def may_send_password(*, encrypted: bool, peer: str) -> bool:
@@ -64,14 +68,22 @@ def _mechanism(capabilities: Mapping[str, str]) -> str:
     return next((each for each in ("PLAIN", "LOGIN") if each in offered), "")
 
 
-def _choose(capabilities: Mapping[str, str]) -> str:
+def _choose(dialogue: Dialogue, capabilities: Mapping[str, str]) -> str:
     if "AUTH" not in capabilities:
-        raise _not_tried("The server offers no login (no AUTH in its answer to EHLO).")
+        later = "STARTTLS" in capabilities and dialogue.wire.tls is None
+        cause = Cause.LOGIN_AFTER_TLS if later else Cause.LOGIN_NOT_OFFERED
+        words = "The server offers no login (no AUTH in its answer to EHLO)."
+        raise _not_tried(dialogue, cause, words)
     mechanism = _mechanism(capabilities)
     if not mechanism:
+        offered = tuple(capabilities["AUTH"].upper().split())
+        tokens = not _TOKENS.isdisjoint(offered)
         raise _not_tried(
+            dialogue,
+            Cause.LOGIN_BY_TOKEN_ONLY if tokens else Cause.LOGIN_MECHANISM,
             "The server offers no login with a user name and a password that is supported here "
-            f"(PLAIN or LOGIN); it offers {capabilities['AUTH'].upper() or 'none'}."
+            f"(PLAIN or LOGIN); it offers {' '.join(offered) or 'none'}.",
+            offered,
         )
     return mechanism
 
@@ -96,7 +108,7 @@ def _answer(dialogue: Dialogue, challenge: Reply, response: str) -> Reply:
     """Answer a challenge; anything else is the end of the exchange and handed on."""
     if challenge.code != 334:
         if challenge.positive:
-            raise refusal(Stage.LOGIN, challenge)
+            raise dialogue.refusal(Stage.LOGIN, challenge)
         return challenge
     dialogue.say_secret(response, "***")
     return dialogue.hear()
@@ -106,5 +118,8 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode("utf-8")).decode("ascii")
 
 
-def _not_tried(words: str) -> DeliveryError:
-    return DeliveryError(Stage.LOGIN, Verdict.SETUP, words)
+def _not_tried(
+    dialogue: Dialogue, cause: Cause, words: str, offered: tuple[str, ...] = ()
+) -> DeliveryError:
+    facts = replace(dialogue.facts, offered=offered)
+    return DeliveryError(Stage.LOGIN, cause, words, facts=facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from ..errors import Cause, DeliveryError, RecipientRefusal, Stage
 from .model import Envelope
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,7 +24,7 @@ class Content:
         ends = data.count(b"\r\n")
         if not ends == data.count(b"\n") == data.count(b"\r"):
             words = "The message holds a carriage return or a line feed that stands alone."
-            raise _refused(Stage.SENDER, words, "5.6.0")
+            raise _refused(Stage.SENDER, Cause.CONTENT_MALFORMED, words, "5.6.0")
         self._data = data if data.endswith(b"\r\n") else data + b"\r\n"
 
     @property
@@ -65,13 +65,17 @@ class Parameters:
         self._sort(envelope)
         utf8 = content.header_utf8 or not "".join((envelope.sender, *self.deliverable)).isascii()
         if utf8 and "SMTPUTF8" not in capabilities:
-            what = "sender's address" if not envelope.sender.isascii() else "message's header"
-            raise _refused(Stage.SENDER, f"The {what} cannot be sent: {_NO_UTF8}.", "5.6.7")
+            of_sender = not envelope.sender.isascii()
+            cause = Cause.SENDER_NOT_ASCII if of_sender else Cause.ADDRESS_NOT_ASCII
+            what = "sender's address" if of_sender else "message's header"
+            words = f"The {what} cannot be sent: {_NO_UTF8}."
+            raise _refused(Stage.SENDER, cause, words, "5.6.7")
         self.mail = self._size(content.size) + self._body(content) + " SMTPUTF8" * utf8
 
     def _sort(self, envelope: Envelope) -> None:
         if not envelope.recipients:
-            raise _refused(Stage.RECIPIENT, "The message has no recipient.", "5.5.4")
+            words = "The message has no recipient."
+            raise _refused(Stage.RECIPIENT, Cause.RECIPIENT_REFUSED, words, "5.5.4")
         for recipient in envelope.recipients:
             _check_address(Stage.RECIPIENT, recipient)
             if recipient.isascii() or "SMTPUTF8" in self._capabilities:
@@ -79,7 +83,7 @@ class Parameters:
             else:
                 # The code that a server gives to it (RFC 6531 section 3.5).
                 words = f"The address cannot be used: {_NO_UTF8}."
-                refused = RecipientRefusal(553, "5.6.7", words, Verdict.PERMANENT)
+                refused = RecipientRefusal(553, "5.6.7", words, Cause.ADDRESS_NOT_ASCII)
                 self.undeliverable[recipient] = refused
 
     def _size(self, size: int) -> str:
@@ -90,7 +94,7 @@ class Parameters:
         limit = int(offered) if offered.isdecimal() and len(offered) <= 20 else 0
         if 0 < limit < size:
             words = f"The message has {size} bytes; the server takes no more than {limit}."
-            raise _refused(Stage.SENDER, words, "5.3.4")
+            raise _refused(Stage.SENDER, Cause.MESSAGE_TOO_LARGE, words, "5.3.4")
         return f" SIZE={size}"
 
     def _body(self, content: Content) -> str:
@@ -98,14 +102,15 @@ class Parameters:
             return ""
         if "8BITMIME" not in self._capabilities:
             words = "The message is not ASCII, and the server does not offer 8BITMIME."
-            raise _refused(Stage.SENDER, words, "5.6.3")
+            raise _refused(Stage.SENDER, Cause.CONTENT_NOT_ASCII, words, "5.6.3")
         return " BODY=8BITMIME"
 
 
 def _check_address(stage: Stage, address: str) -> None:
     if _CONTROL.search(address):
-        raise _refused(stage, f"The address {address!r} holds a control character.", "5.1.7")
+        words = f"The address {address!r} holds a control character."
+        raise _refused(stage, Cause.ADDRESS_MALFORMED, words, "5.1.7")
 
 
-def _refused(stage: Stage, words: str, enhanced: str) -> DeliveryError:
-    return DeliveryError(stage, Verdict.PERMANENT, words, enhanced=enhanced)
+def _refused(stage: Stage, cause: Cause, words: str, enhanced: str) -> DeliveryError:
+    return DeliveryError(stage, cause, words, enhanced=enhanced)

@@ -15,6 +15,11 @@ class WireError(Exception):
     ``sent`` is how many bytes of a write had left before it failed.
     """
 
+    client_certificate_wanted = False
+    """Whether the server hung up for want of a certificate of ours (RFC 8446 section 6.2)."""
+    seconds = 0.0
+    """How long was waited, where that was too long."""
+
     def __init__(self, words: str, last_words: Reply | None = None, sent: int = 0) -> None:
         super().__init__(words)
         self.words = words
@@ -31,7 +36,14 @@ class Dropped(WireError):
 
 
 class Malformed(WireError):
-    """What came is not an SMTP reply, or is one without end."""
+    """What came is not an SMTP reply, or is one without end.
+
+    ``protocol`` is what was spoken in its place: ``web``, ``mailbox`` (POP3 or IMAP), or "".
+    """
+
+    def __init__(self, words: str, protocol: str = "") -> None:
+        super().__init__(words)
+        self.protocol = protocol
 
 
 class OutOfStep(WireError):

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+from unicodedata import category
 
-from ..errors import RecipientRefusal, Stage
+from ..errors import Facts, RecipientRefusal, Stage
+
+_APP_PASSWORD = re.compile(r"[a-z]{4} ?[a-z]{4} ?[a-z]{4} ?[a-z]{4}", re.IGNORECASE)
+"""As Google and Yahoo make them, with the blanks between the groups or without."""
+
+
+def hidden_characters(text: str) -> tuple[str, ...]:
+    """The blanks and format characters beyond ASCII in ``text``, each once, as ``U+00A0``."""
+    found = (each for each in text if not each.isascii() and category(each) in _HIDDEN)
+    return tuple(dict.fromkeys(f"U+{ord(each):04X}" for each in found))
+
+
+_HIDDEN = frozenset({"Zs", "Zl", "Zp", "Cf"})
 
 
 class Security(StrEnum):
@@ -38,6 +52,19 @@ class Server:
     allowed: tuple[str, ...] = ()
     """The only servers to be reached: names, ``*.names`` and networks, each with a port or without,
     as :class:`~plato_email.smtp.policy.Entry` reads them. Empty: any."""
+
+    def facts(self) -> Facts:
+        """What a refusal is read with; the password itself is not in it."""
+        login = self.username + self.password
+        return Facts(
+            host=self.host,
+            port=self.port,
+            tls_at_once=self.security is Security.TLS,
+            username=self.username,
+            login_is_ascii=login.isascii(),
+            hidden=hidden_characters(login),
+            app_password=_APP_PASSWORD.fullmatch(self.password) is not None,
+        )
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import re
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from threading import Thread
 from typing import Any, NamedTuple
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import Cause, DeliveryError, Facts, Stage, Unreached
 from .faults import TimedOut
 from .policy import allowed_servers, is_never_mailed, not_allowed
 from .wire import Deadline
@@ -19,7 +21,32 @@ from .wire import Deadline
 _CONNECT_SECONDS = 20.0
 """The most that one address may take, so that a dead one leaves time for the next."""
 
+_RELAY_PORT = 25
+
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|[0-9a-f.:]+(%\w+)?", re.IGNORECASE)
+
+
+_NOT_FOUND: dict[int | None, Cause] = {
+    socket.EAI_AGAIN: Cause.NAME_LOOKUP_FAILED,
+    getattr(socket, "EAI_NODATA", socket.EAI_NONAME): Cause.HOST_WITHOUT_ADDRESS,
+    socket.EAI_NONAME: Cause.HOST_NOT_FOUND,
+}
+_REASONS = {
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.EACCES: "forbidden",
+    errno.EPERM: "forbidden",
+    errno.ENETUNREACH: "unreachable",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.EADDRNOTAVAIL: "unreachable",
+}
+_UNREACHED = {
+    "refused": Cause.CONNECTION_REFUSED,
+    "forbidden": Cause.CONNECTION_FORBIDDEN,
+    "timeout": Cause.CONNECTION_TIMED_OUT,
+    "unreachable": Cause.NETWORK_UNREACHABLE,
+}
+"""What is said of a server none of whose addresses answered, by what at least one of them met."""
 
 
 class Address(NamedTuple):
@@ -56,7 +83,8 @@ def resolve(
     """
     if not _HOST_NAME.fullmatch(host):
         words = f"{host!r} cannot be the name of a server." if host else "No server is named."
-        raise DeliveryError(Stage.RESOLVE, Verdict.SETUP, words)
+        cause = Cause.HOST_MALFORMED if host else Cause.HOST_MISSING
+        raise DeliveryError(Stage.RESOLVE, cause, words)
     servers = allowed_servers(allowed)
     if not servers.may_ask(host, port):
         raise _not_allowed(host, port)
@@ -64,7 +92,7 @@ def resolve(
     if not found:
         # Not said which: that would tell what is behind a name that leads into the network.
         words = f"{host} leads to an address that mail is never sent to."
-        raise DeliveryError(Stage.RESOLVE, Verdict.SETUP, words)
+        raise DeliveryError(Stage.RESOLVE, Cause.ADDRESS_NEVER_USED, words)
     found = [each for each in found if servers.allow(host, each.ip, port)]
     if not found:
         raise _not_allowed(host, port)
@@ -72,7 +100,7 @@ def resolve(
 
 
 def _not_allowed(host: str, port: int) -> DeliveryError:
-    return DeliveryError(Stage.RESOLVE, Verdict.SETUP, not_allowed(host, port))
+    return DeliveryError(Stage.RESOLVE, Cause.HOST_NOT_ALLOWED, not_allowed(host, port))
 
 
 def _addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
@@ -89,7 +117,9 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
         raise TimedOut(words) from None
     if isinstance(found, Exception):
         words = f"The name {host} was not found ({_reason(found)})."
-        raise DeliveryError(Stage.RESOLVE, Verdict.SERVER, words) from found
+        number = found.errno if isinstance(found, socket.gaierror) else None
+        cause = _NOT_FOUND.get(number, Cause.HOST_NOT_FOUND)
+        raise DeliveryError(Stage.RESOLVE, cause, words) from found
     return found
 
 
@@ -102,7 +132,9 @@ def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[Address] | Ex
         answers.put(list(dict.fromkeys(Address(each[0], each[4]) for each in found)))
 
 
-def connect(addresses: Sequence[Address], deadline: Deadline) -> tuple[socket.socket, Address]:
+def connect(
+    addresses: Sequence[Address], port: int, deadline: Deadline
+) -> tuple[socket.socket, Address]:
     """Connect to the first address that answers.
 
     Each one gets an equal share of the time that is left: an IPv6 address that leads nowhere must
@@ -112,7 +144,7 @@ def connect(addresses: Sequence[Address], deadline: Deadline) -> tuple[socket.so
         DeliveryError: none answered; the words name each address with its reason.
         TimedOut: the time was over before all were tried.
     """
-    failures = []
+    failures, unreached = list[str](), list[Unreached]()
     for position, address in enumerate(addresses):
         share = deadline.share(len(addresses) - position, _CONNECT_SECONDS)
         try:
@@ -124,8 +156,34 @@ def connect(addresses: Sequence[Address], deadline: Deadline) -> tuple[socket.so
                 else _reason(error)
             )
             failures.append(f"{address}: {reason}")
+            kind = "timeout" if isinstance(error, TimeoutError) else _REASONS.get(error.errno or 0)
+            unreached.append(Unreached(str(address), kind or "other"))
     words = "No connection: " + "; ".join(failures) + "."
-    raise DeliveryError(Stage.CONNECT, Verdict.SERVER, words)
+    facts = Facts(unreached=tuple(unreached), in_container=in_container())
+    raise DeliveryError(
+        Stage.CONNECT, _not_connected(addresses, port, unreached), words, facts=facts
+    )
+
+
+def _not_connected(
+    addresses: Sequence[Address], port: int, unreached: Sequence[Unreached]
+) -> Cause:
+    reasons = {each.reason for each in unreached}
+    if reasons <= {"timeout", "unreachable"} and all(
+        each.family == socket.AF_INET6 for each in addresses
+    ):
+        return Cause.IPV6_BROKEN
+    found = next((cause for reason, cause in _UNREACHED.items() if reason in reasons), None)
+    if found is Cause.CONNECTION_TIMED_OUT and port == _RELAY_PORT:
+        return Cause.PORT_25_BLOCKED
+    return found or Cause.CONNECTION_FAILED
+
+
+@cache
+def in_container() -> bool:
+    """Whether this machine is a container of Docker, Podman or Kubernetes."""
+    marks = ("/.dockerenv", "/run/.containerenv")
+    return any(map(os.path.exists, marks)) or "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def _connect_one(address: Address, deadline: Deadline) -> socket.socket:

@@ -6,19 +6,22 @@ import ipaddress
 import re
 import socket
 import ssl
+from dataclasses import replace
 from math import inf
 
-from ..errors import DeliveryError, Stage, Verdict
+from ..errors import Cause, Certificate, DeliveryError, Stage
 from . import network, tls
 from .auth import login
+from .catchers import catcher_in
 from .dialogue import Dialogue, Note, Progress
 from .faults import OutOfStep, WireError
 from .model import Observe, Security, Server
-from .presented import Presented, presented
+from .policy import is_loopback
+from .presented import presented
 from .reply import Reply, scrubber
-from .verdict import refusal
 from .wire import Deadline, Wire
 
+_MASKED = re.compile(r"[*0 2]{12,}")
 _EHLO_NAME = re.compile(r"[!-~]+")
 _PUBLIC_NAME = re.compile(r"(?!localhost\b)[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
@@ -48,7 +51,8 @@ class Opening:
         self._host = network.bare_host(server.host)
         self._deadline = deadline
         self._patience = patience
-        self._progress = Progress(observe, lambda: tuple(self.transcript))
+        self._facts = server.facts()
+        self._progress = Progress(observe, lambda: tuple(self.transcript), self._facts)
 
     def run(self) -> Dialogue:
         """Take every step; the socket is closed when one fails."""
@@ -56,7 +60,7 @@ class Opening:
         scrub = scrubber(self._server.username, self._server.password)
         wire = Wire(connected, self.peer, self._deadline, scrub)
         try:
-            dialogue = Dialogue(wire, self.transcript)
+            dialogue = Dialogue(wire, self.transcript, self._facts)
             self._greet(dialogue)
         except BaseException:
             wire.close()
@@ -69,7 +73,8 @@ class Opening:
             addresses = network.resolve(*where, self._deadline, self._server.allowed)
             note.detail = ", ".join(str(address) for address in addresses)
         with self._progress.stage(Stage.CONNECT) as note:
-            connected, self._address = network.connect(addresses, self._deadline)
+            port = self._server.port
+            connected, self._address = network.connect(addresses, port, self._deadline)
             note.detail = str(self._address)
             self.peer = self._address.ip
         return connected
@@ -81,47 +86,67 @@ class Opening:
                 self._protect(dialogue, note)
         with self._progress.stage(Stage.GREETING) as note:
             dialogue.wire.deadline = self._deadline.within(self._patience)
-            note.detail = str(_positive(Stage.GREETING, dialogue.hear()))
+            greeting = _positive(dialogue, Stage.GREETING, dialogue.hear())
+            note.detail = str(greeting)
             dialogue.wire.deadline = self._deadline
         with self._progress.stage(Stage.EHLO) as note:
             self._introduce(dialogue)
             note.detail = self._offers()
         if security is Security.STARTTLS:
-            self._start_tls(dialogue)
+            self._start_tls(dialogue, greeting)
         if self._server.username:
             with self._progress.stage(Stage.LOGIN) as note:
                 mechanism = login(dialogue, self.capabilities, self._server)
                 note.detail = f"logged in with {mechanism}"
 
-    def _start_tls(self, dialogue: Dialogue) -> None:
+    def _start_tls(self, dialogue: Dialogue, greeting: Reply) -> None:
         with self._progress.stage(Stage.TLS) as note:
             if "STARTTLS" not in self.capabilities:
-                raise _setup("The server does not offer STARTTLS, so no TLS can be had this way.")
-            _positive(Stage.TLS, dialogue.ask("STARTTLS"))
+                raise self._no_starttls(greeting)
+            _positive(dialogue, Stage.TLS, dialogue.ask("STARTTLS"))
             # Somebody on the way put commands or replies in front of the handshake (RFC 3207
             # section 4.2); read as part of the protected session they would be believed.
             try:
                 dialogue.wire.check_step()
             except OutOfStep as fault:
                 words = "Bytes came between STARTTLS and TLS; the line may be tampered with."
-                raise _setup(words) from fault
+                raise DeliveryError(Stage.TLS, Cause.STARTTLS_TAMPERED, words) from fault
             self._protect(dialogue, note)
         # What was offered before TLS may have been tampered with (RFC 3207 section 4.2). To a
         # reader of the steps this EHLO is the one that was already reported, unless it fails.
         with self._progress.stage(Stage.EHLO, quiet=True):
             self._introduce(dialogue)
 
+    def _no_starttls(self, greeting: Reply) -> DeliveryError:
+        words = "The server does not offer STARTTLS, so no TLS can be had this way."
+        catcher = catcher_in(greeting.text)
+        facts = replace(self._facts, catcher=catcher)
+        # Cisco's ESMTP inspection writes X over the keyword and asterisks over the greeting:
+        # cisco.com, ASA command reference, "allow-tls" and "mask-banner".
+        masked = any(set(name) <= {"X", "A"} and len(name) > 5 for name in self.capabilities)
+        if masked or _MASKED.search(str(greeting)):
+            cause = Cause.STARTTLS_STRIPPED
+        elif is_loopback(self._host):
+            cause = Cause.STARTTLS_MISSING_LOCALLY
+        elif catcher or "." not in self._host:
+            cause = Cause.STARTTLS_MISSING_AT_CATCHER
+        else:
+            cause = Cause.STARTTLS_MISSING
+        return DeliveryError(Stage.TLS, cause, words, facts=facts)
+
     def _protect(self, dialogue: Dialogue, note: Note) -> None:
         context = tls.trust(self._server.ca_file)
         try:
             note.detail = tls.describe(dialogue.wire.start_tls(context, self._host))
         except ssl.SSLError as error:
-            raise tls.handshake_error(error, self._host, self._presented(error)) from error
+            facts = replace(self._facts, certificate=self._presented(error))
+            raise tls.handshake_error(error, facts) from error
 
-    def _presented(self, error: ssl.SSLError) -> Presented | None:
-        if not tls.is_refused_certificate(error):
+    def _presented(self, error: ssl.SSLError) -> Certificate | None:
+        if not isinstance(error, ssl.SSLCertVerificationError):
             return None
-        return presented(self._address, self._server.security, self._host, self._deadline)
+        found = presented(self._address, self._server.security, self._host, self._deadline)
+        return replace(found, issuer_missing=tls.misses_issuer(error))
 
     def _introduce(self, dialogue: Dialogue) -> None:
         """EHLO, or HELO to a server that does not know it (RFC 5321 section 4.1.1.1)."""
@@ -132,12 +157,12 @@ class Opening:
             self.capabilities.update(parse_capabilities(reply))
             return
         if reply.code // 100 != 5:
-            raise refusal(Stage.EHLO, reply)
+            raise dialogue.refusal(Stage.EHLO, reply)
         try:
             second = dialogue.ask(f"HELO {name}")
         except WireError:
-            raise refusal(Stage.EHLO, reply) from None
-        _positive(Stage.EHLO, second)
+            raise dialogue.refusal(Stage.EHLO, reply) from None
+        _positive(dialogue, Stage.EHLO, second)
 
     def _offers(self) -> str:
         offered = (f"{name} {value}".strip() for name, value in self.capabilities.items())
@@ -159,14 +184,10 @@ def parse_capabilities(reply: Reply) -> dict[str, str]:
     return found
 
 
-def _positive(stage: Stage, reply: Reply) -> Reply:
+def _positive(dialogue: Dialogue, stage: Stage, reply: Reply) -> Reply:
     if not reply.positive:
-        raise refusal(stage, reply)
+        raise dialogue.refusal(stage, reply)
     return reply
-
-
-def _setup(words: str) -> DeliveryError:
-    return DeliveryError(Stage.TLS, Verdict.SETUP, words)
 
 
 def _own_name(configured: str | None, address: str) -> str:
@@ -178,7 +199,7 @@ def _own_name(configured: str | None, address: str) -> str:
     if configured:
         if not _EHLO_NAME.fullmatch(configured):
             words = f"{configured!r} cannot be the name of this machine in EHLO."
-            raise DeliveryError(Stage.EHLO, Verdict.SETUP, words)
+            raise DeliveryError(Stage.EHLO, Cause.OWN_NAME_MALFORMED, words)
         return configured
     name = socket.gethostname()
     return name if _PUBLIC_NAME.fullmatch(name) else _literal(address)

@@ -1,15 +1,14 @@
-"""What stands in a certificate that was refused: what would be right, and who made it."""
+"""What a refused certificate says of itself: which names, whose, and for how long."""
 
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from datetime import date
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
-from ..errors import DeliveryError
+from ..errors import Certificate, DeliveryError, Facts
 from . import network
 from .dialogue import Dialogue
 from .faults import WireError
@@ -22,20 +21,9 @@ _SHOWN = 5
 _LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """What a certificate says of itself; each is empty where that is not known."""
-
-    names: tuple[str, ...] = ()
-    """Up to five, host names before addresses."""
-    issuer: str = ""
-    begins: date | None = None
-    ends: date | None = None
-
-
 def presented(
     address: network.Address, security: Security, host: str, deadline: Deadline
-) -> Presented:
+) -> Certificate:
     """What stands in the certificate of the server at ``address``.
 
     Python hands out no certificate that failed verification, so the handshake is done once more
@@ -45,17 +33,17 @@ def presented(
     try:
         return _read(_certificate(address, security, host, deadline.share(1, _SECONDS)))
     except (DeliveryError, WireError, OSError, ValueError):
-        return Presented()
+        return Certificate()
 
 
 def _certificate(
     address: network.Address, security: Security, host: str, deadline: Deadline
 ) -> bytes:
-    connected, _ = network.connect([address], deadline)
+    connected, _ = network.connect([address], address.where[1], deadline)
     wire = Wire(connected, address.ip, deadline, str)
     try:
         if security is Security.STARTTLS:
-            dialogue = Dialogue(wire, [])
+            dialogue = Dialogue(wire, [], Facts())
             dialogue.hear()
             dialogue.ask("EHLO [127.0.0.1]")
             dialogue.ask("STARTTLS")
@@ -71,13 +59,14 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _read(certificate: bytes) -> Presented:
+def _read(certificate: bytes) -> Certificate:
     parsed = x509.load_der_x509_certificate(certificate)
-    return Presented(
+    return Certificate(
         names=_names(parsed),
         issuer=_issuer(parsed),
         begins=parsed.not_valid_before_utc.date(),
         ends=parsed.not_valid_after_utc.date(),
+        fingerprint=parsed.fingerprint(hashes.SHA256()).hex(":").upper(),
     )
 
 
@@ -85,7 +74,9 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return ()
+        # As certificates were made before RFC 2818 asked for alternative names.
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return tuple(_shown(str(each.value)) for each in common[:_SHOWN])
     names = found.get_values_for_type(x509.DNSName)
     addresses = map(str, found.get_values_for_type(x509.IPAddress))
     return tuple(_shown(name) for name in (*names, *addresses)[:_SHOWN])

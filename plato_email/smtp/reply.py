@@ -14,6 +14,8 @@ MAX_LINE = 4096
 """Octets in one reply line; RFC 5321 section 4.5.3.1.5 asks servers to keep to 512."""
 MAX_REPLY = 65536
 """Octets in one whole reply."""
+USER_NAME = "[user name]"
+"""What stands for the user name in stored words; the name itself is stored encrypted only."""
 SHOWN = 500
 """Characters of a server's words that are kept."""
 
@@ -21,7 +23,10 @@ Scrub = Callable[[str], str]
 
 _LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
-_PROTOCOL = re.compile(r"HTTP/|<!doctype|<html|SSH-|\+OK|\* (?:OK|PREAUTH|BYE)", re.IGNORECASE)
+# The mark of another protocol that a line begins with.
+_PROTOCOL = re.compile(
+    r"(?P<web>HTTP/|<!doctype|<html)|(?P<mailbox>\+OK|\* (?:OK|PREAUTH|BYE))|SSH-", re.IGNORECASE
+)
 _PIECE = 8
 _RUN = re.compile(rf"[A-Za-z0-9+/=]{{{_PIECE},}}")
 """What may be a piece of base64."""
@@ -92,15 +97,12 @@ def _parse_line(raw: bytes, scrub: Scrub, quoted: bool) -> tuple[int, bool, str]
     line = raw.removesuffix(b"\r").decode("utf-8", "replace")
     found = _LINE.fullmatch(line)
     if found is None:
-        shown = printable(scrub(line))[:80] if quoted else _protocol(line)
-        raise Malformed("this is not an SMTP reply" + (f": {shown!r}" if shown else ""))
+        mark = _PROTOCOL.match(line)
+        begins = f"{mark[0]}\N{HORIZONTAL ELLIPSIS}" if mark else ""
+        shown = printable(scrub(line))[:80] if quoted else begins
+        words = "this is not an SMTP reply" + (f": {shown!r}" if shown else "")
+        raise Malformed(words, (mark.lastgroup or "") if mark else "")
     return int(found[1]), found[2] != "-", printable(scrub(found[3] or ""))
-
-
-def _protocol(line: str) -> str:
-    """The mark of another protocol that the line begins with, to tell people what they reached."""
-    found = _PROTOCOL.match(line)
-    return f"{found[0]}\N{HORIZONTAL ELLIPSIS}" if found else ""
 
 
 def printable(text: str) -> str:
@@ -113,7 +115,7 @@ def scrubber(username: str, password: str) -> Scrub:
 
     Plain, in capitals too, and of what goes over the wire in base64 any piece of eight characters.
     A user name shorter than four characters is left alone when plain: it is too likely to be
-    part of an innocent word.
+    part of an innocent word. Its place is marked by `USER_NAME`, for pages that may show it.
     """
     coded = [_base64(f"\0{username}\0{password}"), _base64(password)] if password else []
     coded += [_base64(username)] if username else []
@@ -124,7 +126,17 @@ def scrubber(username: str, password: str) -> Scrub:
     secrets.sort(key=len, reverse=True)
     whole = re.compile("|".join(re.escape(secret) for secret in secrets), re.IGNORECASE)
     pieces = frozenset(piece for secret in coded for piece in _pieces(secret.rstrip("=")))
-    return lambda text: whole.sub("***", _RUN.sub(partial(_blot, pieces), text))
+    name = username.lower()
+
+    def blot(found: re.Match[str]) -> str:
+        return USER_NAME if found[0].lower() == name else "***"
+
+    return lambda text: whole.sub(blot, _RUN.sub(partial(_blot, pieces), text))
+
+
+def with_user_name(text: str, username: str) -> str:
+    """``text`` with the user name where the server had repeated it; as it is without one."""
+    return text.replace(USER_NAME, username) if username else text
 
 
 def _blot(pieces: frozenset[str], run: re.Match[str]) -> str:

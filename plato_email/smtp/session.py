@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from ..errors import DeliveryError, Verdict
+from ..errors import Cause, DeliveryError, Verdict
 from .dialogue import Dialogue, Progress
 from .faults import OutOfStep, WireError
 from .model import Envelope, Observe, Receipt, Server
@@ -37,6 +38,7 @@ class Session:
         self.tried = 0
         self.last_used = monotonic()
         self._opening = tuple(dialogue.transcript)
+        self._facts = dialogue.facts
         self._dialogue = dialogue
         self._offered: Transaction | None = None
 
@@ -179,8 +181,9 @@ class Session:
         self.close()
 
     def _make(self, envelope: Envelope, data: bytes, observe: Observe | None) -> Transaction:
-        dialogue = Dialogue(self._dialogue.wire, [])
-        progress = Progress(observe, lambda: tuple(dialogue.transcript))
+        facts = replace(self._facts, sender=envelope.sender)
+        dialogue = Dialogue(self._dialogue.wire, [], facts)
+        progress = Progress(observe, lambda: tuple(dialogue.transcript), facts)
         return Transaction(dialogue, progress, self.capabilities, envelope, data)
 
     def _transaction(self, envelope: Envelope, data: bytes, observe: Observe | None) -> Transaction:
@@ -210,8 +213,8 @@ class Session:
             reply = self._dialogue.ask("RSET")
         except WireError as fault:
             if isinstance(fault, OutOfStep) and fault.last_words is None:
-                error.verdict = Verdict.SERVER
+                error.cause = Cause.ANSWERS_OUT_OF_STEP
             return False
         if reply.code == 354:
-            error.verdict = Verdict.SERVER
+            error.cause = Cause.ANSWERS_OUT_OF_STEP
         return reply.positive

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from ..errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from ..errors import DeliveryError, RecipientRefusal, Stage
+from .classify import gravest
 from .content import Content, Parameters
 from .dialogue import Dialogue, Note, Progress
 from .faults import Dropped, OutOfStep, WireError
 from .model import Envelope, Receipt
 from .reply import Reply
-from .verdict import recipient_refusal, refusal, verdict_on_all
 
 _GROUP = 100
 """Commands in one write: few enough that their replies fit into the sockets' buffers, so that
@@ -189,7 +189,7 @@ class Transaction:
                     self.dialogue.say(*(each.text for each in group))
                 reply = self.dialogue.hear()
                 if reply.code == 421 or _misplaced(command, reply):
-                    raise refusal(command.stage, reply)
+                    raise self.dialogue.refusal(command.stage, reply)
                 command.heard(reply, note)
 
     def _drain(self, command: _Command) -> None:
@@ -213,14 +213,14 @@ class Transaction:
         note.detail = reply
         if not reply.positive:
             note.ok = False
-            self._failure = refusal(Stage.SENDER, reply)
+            self._failure = self.dialogue.refusal(Stage.SENDER, reply)
 
     def _heard_rcpt(self, recipient: str, reply: Reply, note: Note) -> None:
         note.detail = f"{recipient}: {reply}"
         if reply.positive:
             self._accepted.append(recipient)
         else:
-            self._refuse(recipient, recipient_refusal(reply), note)
+            self._refuse(recipient, self.dialogue.recipient_refusal(reply), note)
 
     def _refuse(self, recipient: str, refused: RecipientRefusal, note: Note) -> None:
         self._refused[recipient] = refused
@@ -231,7 +231,7 @@ class Transaction:
         note.detail = reply
         if reply.code != 354:
             note.ok = False
-            self._failure = refusal(Stage.DATA, reply)
+            self._failure = self.dialogue.refusal(Stage.DATA, reply)
             return
         self._go_ahead = reply
         if self._rehearsal:
@@ -270,10 +270,10 @@ class Transaction:
 
     def _settle(self) -> Receipt:
         # From here on the server may have the message whatever becomes of its answer (RFC 1047).
-        with self.progress.stage(Stage.ACCEPTED, lost=Verdict.UNKNOWN) as note:
+        with self.progress.stage(Stage.ACCEPTED) as note:
             reply = self._final_reply()
             if not reply.positive:
-                raise refusal(Stage.ACCEPTED, reply)
+                raise self.dialogue.refusal(Stage.ACCEPTED, reply)
             note.detail = reply
         return self._receipt(reply)
 
@@ -313,10 +313,14 @@ class Transaction:
 
     def _nobody(self) -> DeliveryError:
         """The error where every recipient was refused, in the words said to the gravest."""
-        verdict = verdict_on_all(self._refused.values())
-        said = next(each for each in self._refused.values() if each.verdict is verdict)
+        said = gravest(self._refused.values())
         return DeliveryError(
-            Stage.RECIPIENT, verdict, said.reply, code=said.code, enhanced=said.enhanced
+            Stage.RECIPIENT,
+            said.cause,
+            said.reply,
+            code=said.code,
+            enhanced=said.enhanced,
+            facts=self.dialogue.facts,
         )
 
 

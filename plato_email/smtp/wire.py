@@ -39,7 +39,9 @@ class Deadline:
 
     def missed(self) -> TimedOut:
         """The error to raise when the time is over."""
-        return TimedOut(f"no answer in time; {self.seconds:g} seconds were allowed")
+        missed = TimedOut(f"no answer in time; {self.seconds:.3g} seconds were allowed")
+        missed.seconds = self.seconds
+        return missed
 
     def within(self, seconds: float) -> Deadline:
         """A deadline in so many seconds, or this one where it is nearer."""
@@ -222,10 +224,17 @@ class Wire:
     def _fault(self, error: WireError | OSError) -> WireError:
         """``error`` as one of the faults that a session knows; the connection is broken by it."""
         self.broken = True
+        if isinstance(error, Malformed):
+            return Malformed(error.words, error.protocol)
         if isinstance(error, WireError):
-            return type(error)(error.words)
+            fault = type(error)(error.words)
+            fault.seconds = error.seconds
+            return fault
         if isinstance(error, TimeoutError):
             return self.deadline.missed()
         if isinstance(error, ssl.SSLEOFError):
             return Dropped("the server closed the connection")
-        return Dropped(f"the connection was lost ({error.strerror or error})")
+        lost = Dropped(f"the connection was lost ({error.strerror or error})")
+        # The alert comes with the first read after the handshake.
+        lost.client_certificate_wanted = "CERTIFICATE_REQUIRED" in str(getattr(error, "reason", ""))
+        return lost

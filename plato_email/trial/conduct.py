@@ -125,6 +125,10 @@ class Trials:
         threading.Thread(target=target, name=name, daemon=True).start()
         return begun
 
+    def username(self, trial: Trial) -> str:
+        """Return the user name that was tried, for who may edit the settings; "" if unreadable."""
+        return self._store.open_username(trial.username)
+
     def find(self, token: str) -> Trial | None:
         """Return a trial as far as it is, whichever process runs it; ``None``: no such trial."""
         return self.log.find(token)
@@ -160,6 +164,7 @@ class Trials:
             security=server.security,
             login=bool(server.username),
             saved=self._are_saved(asked.settings),
+            username=self._store.seal_username(asked.settings),
         )
         self.log.begin(trial, self.limit)
         return trial

@@ -59,6 +59,8 @@ class Trial:
     """Whether the server is to be logged in to."""
     saved: bool
     """Whether the settings are the saved ones."""
+    username: str = field(default="", repr=False)
+    """The user name that was tried, encrypted; "" without one."""
     state: State = State.RUNNING
     outcome: str = ""
     """As in `TestReport`; "" until it is known."""
@@ -105,6 +107,7 @@ class Trial:
                 "security": self.security,
                 "login": self.login,
                 "saved": self.saved,
+                "username": self.username,
                 "steps": [asdict(step) for step in self.steps],
                 "seconds": self.seconds,
                 "reply": self.reply,
@@ -132,6 +135,7 @@ def read_trial(row: Any) -> Trial:
         security=Security(said["security"]),
         login=said["login"],
         saved=said["saved"],
+        username=said.get("username", ""),
         state=State(row.state),
         outcome=row.outcome,
         steps=tuple(_steps(said["steps"])),
@@ -148,4 +152,4 @@ def _steps(said: Iterable[Mapping[str, Any]]) -> Iterable[Step]:
 
 
 def _diagnosis(said: Mapping[str, Any] | None) -> Diagnosis | None:
-    return None if said is None else Diagnosis(**{**said, "steps": tuple(said["steps"])})
+    return None if said is None else Diagnosis.from_json(said)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..diagnosis.remembered import diagnose_remembered
+from ..diagnosis.stored import diagnose_stored
+from ..errors import Verdict
+from ..tables import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,10 +36,17 @@ def causes_of(site: Site, status: str) -> list[Cause]:
 
 
 def diagnosis_of(message: MessageRow, settings: Settings) -> Diagnosis | None:
-    """Return what is known about the last answer to a message; see `diagnose_remembered`."""
-    if message.state == "sent" and not message.partial:
+    """Return what is known about the last answer to a message; see `diagnose_stored`."""
+    if message.state == State.SENT and not message.partial:
         return None
-    return diagnose_remembered(message, settings)
+    return diagnose_stored(message, settings, _fate(message))
+
+
+def _fate(message: MessageRow) -> Verdict | None:
+    """What has become of a message; ``None``: what becomes of all that meet the same."""
+    if message.state == State.QUEUED and message.fault:
+        return Verdict.TEMPORARY
+    return Verdict.PERMANENT if message.state in (State.FAILED, State.SENT) else None
 
 
 def common_cause(site: Site, search: Search, messages: Sequence[MessageRow] = ()) -> str:

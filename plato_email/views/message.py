@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..outbox import UNDO
 from .causes import diagnosis_of
 from .pages import render
+from .security import ask
 from .sites import current_site
 from .told import take_told
 
@@ -40,13 +41,16 @@ def show(
         at = site.outbox.deleted_at(id)
         until = f"{at + UNDO:%H:%M} UTC" if at else ""
         return render("missing.html", 404, id=id, deleted_at=at, until=until)
+    settings = site.load_settings().settings
+    editor = ask(site, "edit_settings") is True and message.server == settings.address
     return render(
         "message.html",
         code,
         message=message,
+        user_name=settings.username if editor else "",
         attempts=site.outbox.attempts(id),
         outcomes={each.address: each for each in site.outbox.outcomes(id)},
-        diagnosis=diagnosis_of(message, site.load_settings().settings),
+        diagnosis=diagnosis_of(message, settings),
         without=site.outbox.without(message),
         stored=site.outbox.content(id) is not None,
         now=site.clock.now(),

@@ -11,6 +11,7 @@ from flask_wtf.csrf import generate_csrf
 from ..durations import span
 from ..filling import carried
 from ..message import parse_address
+from ..smtp.reply import with_user_name
 from . import words
 from .assets import HTMX, asset
 from .banner import tone, way_to_mode
@@ -33,6 +34,7 @@ UNSAID: Mapping[str, object] = {
     **dict.fromkeys(("is_test", "is_begun", "is_expired", "is_forgotten", "is_page"), False),
     **dict.fromkeys(("ended",), False),
     **dict.fromkeys(("notice", "aloud", "headline", "problem", "asks", "typed", "cause"), ""),
+    "user_name": "",
 }
 """What a view leaves out; a host's context processor must not fill it in."""
 
@@ -110,6 +112,7 @@ class Words:
     asset = staticmethod(asset)
     csrf_field = staticmethod(csrf_field)
     carried = staticmethod(carried)
+    with_user_name = staticmethod(with_user_name)
 
     @staticmethod
     def settings() -> Settings:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from plato_email import Message
-from plato_email.errors import DeliveryError, MessageError, RecipientRefusal, Stage, Verdict
+from plato_email.errors import Cause, DeliveryError, MessageError, RecipientRefusal, Stage
 from plato_email.outbox import Claimed, Nothing, Slice
 from plato_email.tables import State
 from tests.support.claims import age_leases, claim, held, result
@@ -312,8 +312,8 @@ class TestRecord:
         everybody = ["a@example.com", "b@example.com", "c@example.com"]
         slice_, message = self.begin(host, recipients=everybody)
         refused = {
-            "b@example.com": RecipientRefusal(450, "4.2.1", "later", Verdict.TEMPORARY),
-            "c@example.com": RecipientRefusal(550, "5.1.1", "unknown", Verdict.PERMANENT),
+            "b@example.com": RecipientRefusal(450, "4.2.1", "later", Cause.PUT_OFF),
+            "c@example.com": RecipientRefusal(550, "5.1.1", "unknown", Cause.RECIPIENT_UNKNOWN),
         }
         partly = result(message, State.QUEUED, accepted=("a@example.com",), refused=refused)
         host.site.outbox.advance(slice_, done=[partly])
@@ -338,7 +338,7 @@ class TestRecord:
 class TestGate:
     """The back-off that all senders share."""
 
-    FAULT = DeliveryError(Stage.CONNECT, Verdict.SERVER, "refused")
+    FAULT = DeliveryError(Stage.CONNECT, Cause.CONNECTION_REFUSED, "refused")
 
     def test_closed_gate_holds_everybody(self, host: Host) -> None:
         """While the gate is closed nothing is claimed, and the wait is told."""

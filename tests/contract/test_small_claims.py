@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from plato_email import direct
-from plato_email.errors import DeliveryError, Stage, Verdict
+from plato_email.errors import Cause, DeliveryError, Stage
 from plato_email.outbox import Nothing, Outbox, Slice
 from tests.support.claims import (
     age_leases,
@@ -113,7 +113,7 @@ class TestClaimOfLittle:
     def test_all_wait_while_the_server_fails(self, emptied: Host) -> None:
         """A closed gate is a closed gate."""
         emptied.site.outbox.close_gate(
-            DeliveryError(Stage.CONNECT, Verdict.SERVER, "no answer"), 60, 900
+            DeliveryError(Stage.CONNECT, Cause.CONNECTION_TIMED_OUT, "no answer"), 60, 900
         )
         emptied.send()
         waiting = claim(emptied)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from plato_email.errors import RecipientRefusal, Verdict
+from plato_email.errors import Cause, RecipientRefusal
 from plato_email.outbox import Act, Result, Slice, SteeringRefused
 from plato_email.tables import State
 from tests.support.catcher import Catcher
@@ -121,7 +121,7 @@ def test_late_word_to_try_again_does_not_undo_a_cancellation(host: Host) -> None
     people, outbox = ("a@example.com", "b@example.com"), host.site.outbox
     number, held = in_doubt(host, people)
     outbox.steer(Act.CANCEL, [number])
-    later = RecipientRefusal(452, "4.2.2", "full", Verdict.TEMPORARY)
+    later = RecipientRefusal(452, "4.2.2", "full", Cause.MAILBOX_FULL)
     more = {"accepted": people[:1], "refused": {people[1]: later}}
     result = ended(host, held, State.QUEUED, "partly", **more)
     assert outbox.advance(held, done=[result]).lost == {number}

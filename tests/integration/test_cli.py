@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from plato_email.errors import DeliveryError, Stage, Verdict
+from plato_email.errors import Cause, DeliveryError, Stage
 from plato_email.tables import State
 from tests.support.databases import fresh_database
 from tests.support.sites import Host, hosted
@@ -42,7 +42,7 @@ class TestStatus:
     def test_failing_site_exits_with_1(self, sending: Host) -> None:
         """While the gate is closed a monitor sees exit code 1 and the reason."""
         sending.site.outbox.claim(limit=1, batch=1, interval=1, send_attempts=1)
-        fault = DeliveryError(Stage.LOGIN, Verdict.SETUP, "no", code=535)
+        fault = DeliveryError(Stage.LOGIN, Cause.PASSWORD_REFUSED, "no", code=535)
         sending.site.outbox.close_gate(fault, 60, 3600)
         plain, found = email(sending, "status"), email(sending, "status", "--json")
         assert (plain.exit_code, found.exit_code) == (1, 1)

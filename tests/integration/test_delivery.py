@@ -119,8 +119,7 @@ def test_outage_charges_no_attempt(host: Host, catcher: Catcher) -> None:
     gate = host.site.outbox.gate()
     assert gate is not None
     assert (gate.stage, gate.verdict, gate.failures) == ("connect", "server", 1)
-    assert 10 < delay <= 15
-    assert host.rounds() > 5
+    assert 0 < delay <= 1
     assert host.site.outbox.gate() == gate
     assert attempts(host) == dict.fromkeys(ids, 0)
     host.configure(catcher.port)

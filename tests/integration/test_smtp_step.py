@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from plato_email.errors import DeliveryError, Stage, Verdict
+from plato_email.errors import DeliveryError, Facts, Stage, Verdict
 from plato_email.smtp import Receipt, Security, Session
 from plato_email.smtp.dialogue import Dialogue
 from plato_email.smtp.wire import Deadline, Wire
@@ -272,7 +272,7 @@ def narrow() -> Iterator[Peer]:
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
         wire = Wire(ours, "127.0.0.1", Deadline(2), str)
-        dialogue = Dialogue(wire, [])
+        dialogue = Dialogue(wire, [], Facts())
         theirs.sendall(b"220 narrow.test\r\n")
         dialogue.hear()
         yield Peer(Session(dialogue, {"PIPELINING": ""}), theirs)

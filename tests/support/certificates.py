@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from ipaddress import ip_address
@@ -13,7 +15,16 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Issuer = tuple[x509.Certificate, "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey"]
+
+_OAKLEY_2 = bytes.fromhex(
+    "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E34"
+    "04DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6"
+    "F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF"
+)
+"""The prime of 1024 bits that many a server still uses (RFC 2409 section 6.2)."""
 
 
 class Authority:
@@ -103,6 +114,36 @@ class Authority:
         return _context(proxy.issue_cert("localhost", "127.0.0.1"))
 
     @cached_property
+    def old_chain(self) -> ssl.SSLContext:
+        """For the right name and valid; the certificate of its issuer has expired."""
+        return self._chained("old-chain", days=-1, sent=True)
+
+    @cached_property
+    def no_chain(self) -> ssl.SSLContext:
+        """For the right name and valid; the certificate of its issuer is not sent."""
+        return self._chained("no-chain", days=30, sent=False)
+
+    @cached_property
+    def common_name(self) -> ssl.SSLContext:
+        """For another name, which is its common name alone."""
+        key = rsa.generate_private_key(65537, 2048)
+        return self._forged("common-name", key, common_name="smtp.other.test")
+
+    @cached_property
+    def short_key(self) -> ssl.SSLContext:
+        """Valid, with a Diffie-Hellman key of 1024 bits and no other way to exchange keys."""
+        context = self._forged("short-key", rsa.generate_private_key(65537, 2048))
+        path = self._folder / "short-dh.pem"
+        # PKCS #3: a sequence of the prime and the generator 2.
+        der = b"\x30\x81\x87\x02\x81\x81\x00" + _OAKLEY_2 + b"\x02\x01\x02"
+        pem = base64.encodebytes(der).decode()
+        path.write_text(f"-----BEGIN DH PARAMETERS-----\n{pem}-----END DH PARAMETERS-----\n")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+        context.load_dh_params(str(path))
+        return context
+
+    @cached_property
     def self_signed(self) -> ssl.SSLContext:
         """Signed by nobody but itself."""
         lone = trustme.CA()
@@ -124,40 +165,84 @@ class Authority:
         return context
 
     def _forged(
-        self, name: str, key: rsa.RSAPrivateKey, *extensions: x509.ExtensionType
+        self,
+        name: str,
+        key: rsa.RSAPrivateKey,
+        *extensions: x509.ExtensionType,
+        common_name: str = "",
     ) -> ssl.SSLContext:
         """A certificate of our authority that trustme would not issue."""
+        certificate = _sign(key, self._root, common_name=common_name, extensions=extensions)
+        return self._serving(name, key, certificate)
+
+    def _chained(self, name: str, *, days: int, sent: bool) -> ssl.SSLContext:
+        """A valid certificate whose issuer's, between it and the root, is valid for ``days``."""
+        key, between = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+        issuer = _sign(
+            between,
+            self._root,
+            common_name="Intermediate",
+            extensions=[x509.BasicConstraints(ca=True, path_length=None)],
+            days=days,
+        )
+        certificate = _sign(key, (issuer, between))
+        return self._serving(name, key, certificate, *[issuer] * sent)
+
+    @property
+    def _root(self) -> Issuer:
         root = x509.load_pem_x509_certificate(self._ca.cert_pem.bytes())
         signer = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), None)
         assert isinstance(signer, ec.EllipticCurvePrivateKey)
-        now = datetime.now(UTC)
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-        builder = (
-            x509.CertificateBuilder(root.subject)
-            .subject_name(x509.Name([]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName(names), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False
-            )
-        )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
-        path = self._folder / f"{name}.pem"
+        return root, signer
+
+    def _serving(
+        self, name: str, key: rsa.RSAPrivateKey, *chain: x509.Certificate
+    ) -> ssl.SSLContext:
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        certificate = builder.sign(signer, hashes.SHA256())
-        path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+        path = self._folder / f"{name}.pem"
+        pem = (each.public_bytes(serialization.Encoding.PEM) for each in chain)
+        path.write_bytes(private + b"".join(pem))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(path)
         return context
+
+
+def _sign(
+    key: rsa.RSAPrivateKey,
+    issuer: Issuer,
+    *,
+    common_name: str = "",
+    extensions: Sequence[x509.ExtensionType] = (),
+    days: int = 1,
+) -> x509.Certificate:
+    """Sign a certificate for this machine, or for ``common_name`` and no other name."""
+    above, signer = issuer
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder(above.subject)
+        .subject_name(x509.Name(subject))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+    )
+    if not common_name:
+        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    for extension in extensions:
+        critical = isinstance(extension, x509.BasicConstraints)
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(signer, hashes.SHA256())
 
 
 def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from plato_email.diagnosis import diagnose
-from plato_email.errors import DeliveryError, Stage
-from plato_email.smtp import Security, Server
-from plato_email.smtp.reply import Reply
-from plato_email.smtp.verdict import judge
+from plato_email.errors import Stage
+from tests.support.replies import cause_of
 
 GREETING, EHLO, LOGIN = Stage.GREETING, Stage.EHLO, Stage.LOGIN
 SENDER, RECIPIENT, ACCEPTED = Stage.SENDER, Stage.RECIPIENT, Stage.ACCEPTED
@@ -89,8 +86,4 @@ SENDER, RECIPIENT, ACCEPTED = Stage.SENDER, Stage.RECIPIENT, Stage.ACCEPTED
 )
 def test_the_words_of_many_servers(code: str, stage: Stage, said: str) -> None:
     """Replies of the big providers and the common servers are put down to their causes."""
-    reply = Reply(int(said[:3]), (said[4:],))
-    verdict = judge(stage, reply)
-    error = DeliveryError(stage, verdict, reply.text, code=reply.code, enhanced=reply.enhanced)
-    server = Server("mail.example.com", 587, Security.STARTTLS, "site@example.com", "tiger lilies")
-    assert diagnose(error, server).code == code
+    assert cause_of(stage, said) == code

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plato_email.errors import DeliveryError, RecipientRefusal, Stage, Verdict
+from plato_email.errors import Cause, DeliveryError, RecipientRefusal, Stage, Verdict
 from plato_email.smtp import Security, Server
 from plato_email.smtp.auth import login, may_send_password
+from plato_email.smtp.classify import classify, gravest
 from plato_email.smtp.dialogue import Dialogue
 from plato_email.smtp.faults import Malformed
 from plato_email.smtp.opening import parse_capabilities
 from plato_email.smtp.reply import MAX_REPLY, Reply, read_reply, scrubber
-from plato_email.smtp.verdict import judge, verdict_on_all
 from plato_email.smtp.wire import Deadline, Wire
+from tests.support.replies import refused
 
 MESSAGE_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.ACCEPTED)
 
@@ -57,8 +58,8 @@ def read(data: bytes) -> Reply:
         (Stage.RECIPIENT, "504 5.5.2 <b>: Helo command rejected: need fqdn", Verdict.SETUP),
         (Stage.RECIPIENT, "550 5.7.1 mailbox over its message limit", Verdict.PERMANENT),
         (Stage.ACCEPTED, "550 5.4.5 Daily user sending limit exceeded", Verdict.QUOTA),
-        (Stage.ACCEPTED, "550 5.7.1 too many messages, slow down", Verdict.QUOTA),
-        (Stage.ACCEPTED, "554 Sending rate exceeded", Verdict.QUOTA),
+        (Stage.ACCEPTED, "550 5.7.1 too many messages, slow down", Verdict.SERVER),
+        (Stage.ACCEPTED, "554 Sending rate exceeded", Verdict.SERVER),
         (Stage.ACCEPTED, "550 5.7.1 moderated content", Verdict.PERMANENT),
         (Stage.ACCEPTED, "550 5.7.26 This mail is unauthenticated", Verdict.PERMANENT),
         (Stage.ACCEPTED, "454 Throttling failure: Maximum sending rate exceeded", Verdict.SERVER),
@@ -75,13 +76,14 @@ def read(data: bytes) -> Reply:
 )
 def test_verdicts(stage: Stage, said: str, verdict: Verdict) -> None:
     """Code, enhanced code and words of a reply tell whose fault it is."""
-    assert judge(stage, read(f"{said}\n".encode())) is verdict
+    assert refused(stage, said).verdict is verdict
 
 
 @given(stage=st.sampled_from(Stage), words=st.text(max_size=60))
 def test_421_is_always_the_server(stage: Stage, words: str) -> None:
     """421 is never charged to a message."""
-    assert judge(stage, Reply(421, (words,))) is Verdict.SERVER
+    cause = classify(stage, 421, "", words)
+    assert not cause.verdict(421).charged
 
 
 @given(
@@ -91,22 +93,22 @@ def test_421_is_always_the_server(stage: Stage, words: str) -> None:
 )
 def test_negative_replies_leave_no_doubt(stage: Stage, code: int, words: str) -> None:
     """A 4yz or 5yz is an answer: the outcome is never unknown after one."""
-    assert judge(stage, Reply(code, (words,))) is not Verdict.UNKNOWN
+    assert classify(stage, code, "", words).verdict(code) is not Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "together"),
+    ("causes", "together"),
     [
-        ([Verdict.PERMANENT, Verdict.PERMANENT], Verdict.PERMANENT),
-        ([Verdict.PERMANENT, Verdict.TEMPORARY], Verdict.TEMPORARY),
-        ([Verdict.TEMPORARY, Verdict.QUOTA], Verdict.QUOTA),
-        ([Verdict.QUOTA, Verdict.SETUP, Verdict.PERMANENT], Verdict.SETUP),
+        ([Cause.MAILBOX_FULL, Cause.RECIPIENT_UNKNOWN], Verdict.PERMANENT),
+        ([Cause.RECIPIENT_UNKNOWN, Cause.GREYLISTED], Verdict.TEMPORARY),
+        ([Cause.GREYLISTED, Cause.QUOTA_REACHED], Verdict.QUOTA),
+        ([Cause.QUOTA_REACHED, Cause.LOGIN_REQUIRED, Cause.RECIPIENT_UNKNOWN], Verdict.SETUP),
     ],
 )
-def test_verdict_on_all(verdicts: list[Verdict], together: Verdict) -> None:
-    """Of several refusals, the one that a later try may cure decides."""
-    refusals = [RecipientRefusal(550, "", "no", verdict) for verdict in verdicts]
-    assert verdict_on_all(refusals) is together
+def test_the_gravest_refusal_decides(causes: list[Cause], together: Verdict) -> None:
+    """Of several refusals, what stops all mail decides, then what a later try may cure."""
+    refusals = [RecipientRefusal(550, "", "no", cause) for cause in causes]
+    assert gravest(refusals).verdict is together
 
 
 def test_reply_of_many_lines() -> None:
@@ -228,8 +230,8 @@ def test_password_is_not_sent_over_an_open_line() -> None:
     """A login over an open line to another machine ends before a byte of it is sent."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        dialogue = Dialogue(Wire(ours, "192.0.2.1", Deadline(1), str), [])
         server = Server("mail.test", 25, Security.NONE, "site", "secret")
+        dialogue = Dialogue(Wire(ours, "192.0.2.1", Deadline(1), str), [], server.facts())
         with pytest.raises(DeliveryError) as caught:
             login(dialogue, {"AUTH": "PLAIN"}, server)
         ours.shutdown(socket.SHUT_WR)

@@ -88,7 +88,18 @@ def status_of(host: Host, condition: Condition) -> Status:
         from plato_email.settings import LastTest
 
         settings = replace(settings, tested=LastTest(NOW, "sent", "", current=True))
-    gate = Gate(3, NOW, NOW + timedelta(minutes=1), "server", "connect", None, "", "refused")
+    gate = Gate(
+        3,
+        NOW,
+        NOW + timedelta(minutes=1),
+        "server",
+        "connect",
+        None,
+        "",
+        "refused",
+        "connection-refused",
+        "mail.test:587",
+    )
     sender = Process("web-1", NOW, NOW, "", None)
     return Status(
         now=NOW,

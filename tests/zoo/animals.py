@@ -28,12 +28,13 @@ def greets(code: str, words: Reply, variant: str = "", **more: object) -> Animal
     return Animal(code, {"greeting": words}, variant=variant, **more)  # type: ignore[arg-type]
 
 
-def speaks_tls(code: str, certificate: str, *, ca_file: str = "") -> Animal:
+def speaks_tls(code: str, certificate: str, *, ca_file: str = "", variant: str = "") -> Animal:
     """One whose fault is its certificate, after STARTTLS."""
     return Animal(
         code,
         {"STARTTLS": upgrade(certificate)},
         _STARTTLS,
+        variant,
         security=Security.STARTTLS,
         ca_file=ca_file,
     )
@@ -115,6 +116,10 @@ GREETING = (
     greets("greeting-silent", hang, waits=SILENT),
     greets("greeting-silent", drip("220 " + "z" * 99, every=0.1), "drips", waits=SILENT),
     greets("greeting-lost", drop),
+    greets(
+        "proxy-cannot-connect",
+        last("421 Cannot connect to SMTP server 192.0.2.25 (192.0.2.25:587), connect error 10060"),
+    ),
     greets("greeting-busy", last("421 4.3.2 Service not available, try later")),
     greets("greeting-refused", last("554 5.7.1 No SMTP service here")),
     greets(
@@ -147,13 +152,26 @@ TLS = (
     Animal("starttls-missing-locally", security=Security.STARTTLS),
     Animal("starttls-missing", security=Security.STARTTLS, known_as="mail.example.com"),
     Animal(
+        "starttls-missing-at-catcher",
+        {"greeting": "220 mail.example.com Mailpit ESMTP Service ready"},
+        security=Security.STARTTLS,
+        known_as="catcher.example.com",
+    ),
+    Animal(
+        "starttls-missing-at-catcher",
+        variant="by a name without a dot",
+        security=Security.STARTTLS,
+        known_as="mailserver",
+    ),
+    Animal(
         "starttls-stripped",
         {"greeting": "220 ********************************"},
         ("PIPELINING", "XXXXXXXA"),
         security=Security.STARTTLS,
     ),
     at_tls("starttls-tampered", lambda it: start_tls(authority().good, behind=b"250 me\r\n")(it)),
-    at_tls("starttls-refused", "454 4.7.0 TLS not available due to local problem"),
+    at_tls("starttls-unavailable", "454 4.7.0 TLS not available due to local problem"),
+    at_tls("starttls-refused", "502 5.5.1 TLS not implemented"),
     speaks_tls("certificate-self-signed", "self_signed"),
     speaks_tls("certificate-name", "wrong_name"),
     speaks_tls("certificate-expired", "expired"),
@@ -161,6 +179,10 @@ TLS = (
     speaks_tls("certificate-untrusted", "unknown"),
     speaks_tls("certificate-intercepted", "between"),
     speaks_tls("certificate-weak", "weak"),
+    speaks_tls("certificate-expired", "old_chain", variant="of its issuer"),
+    speaks_tls("certificate-untrusted", "no_chain", variant="without its issuer"),
+    speaks_tls("certificate-name", "common_name", variant="without alternative names"),
+    speaks_tls("tls-key-too-short", "short_key"),
     speaks_tls("certificate-refused", "for_clients"),
     speaks_tls("client-certificate-wanted", "wary"),
     speaks_tls("ca-file-unusable", "good", ca_file="/nowhere/ca.pem"),
@@ -185,6 +207,7 @@ LOGIN = (
     at_login("login-mechanism", "", offers=("AUTH CRAM-MD5 NTLM",)),
     at_login("login-not-text", "", password="a\0b"),
     at_login("login-not-ascii", "535 5.7.8 Authentication failed", password="Grüße"),
+    at_login("login-hidden-characters", "535 5.7.8 No", password="abcd\u00a0efgh"),
     at_login("password-refused", "535 5.7.8 Error: authentication failed"),
     at_login("password-expired", "432 4.7.12 A password transition is needed"),
     at_login("password-expired", "535 5.7.1 Your password has expired", variant="535"),
@@ -204,6 +227,12 @@ LOGIN = (
     at_login("user-name-incomplete", "535 5.7.8 No", "smtp.gmail.com", username="site"),
     at_login("google-app-password", "535 5.7.8 Username and Password no", "smtp.gmail.com"),
     at_login("google-app-password", "534 5.7.9 Not that one x1-y2 - gsmtp", variant="by its words"),
+    at_login(
+        "google-password-refused",
+        "535-5.7.8 Username and Password not accepted\r\n535 5.7.8 BadCredentials - gsmtp",
+        "smtp.gmail.com",
+        password="abcd efgh ijkl mnop",
+    ),
     at_login("google-sign-in-blocked", "534 5.7.14 Please log in via", "smtp.gmail.com"),
     at_login(
         "microsoft-login-off",

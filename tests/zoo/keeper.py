@@ -17,6 +17,7 @@ from plato_email.settings import Settings
 from plato_email.smtp import Security, Server
 from plato_email.trial import Kind, run_trial
 from tests.support.certificates import Authority
+from tests.support.names import leads_to
 from tests.support.scripted_server import HOST, Act, Reply, ScriptedServer, start_tls
 
 SENDER, RECIPIENT = "Site <site@example.com>", "ann@example.com"
@@ -94,9 +95,12 @@ def meet(animal: Animal, kind: Kind = Kind.SEND) -> Meeting:
     """Send it a test mail, or ask whether it would take one."""
     with ExitStack() as stack:
         port = stack.enter_context((animal.cage or scripted)(animal))
+        host = animal.known_as or (f"p{port}.example.com" if animal.seems else animal.address)
+        if host != animal.address:
+            stack.enter_context(leads_to(host, animal.seems or port, port, animal.address))
         server = Server(
-            host=animal.address,
-            port=port,
+            host=host,
+            port=animal.seems or port,
             security=animal.security,
             username=animal.username,
             password=animal.password,
@@ -126,8 +130,8 @@ def meet(animal: Animal, kind: Kind = Kind.SEND) -> Meeting:
 def _settings(animal: Animal, server: Server) -> Settings:
     return Settings(
         default_sender=animal.sender,
-        host=animal.known_as or server.host,
-        port=animal.seems or server.port,
+        host=server.host,
+        port=server.port,
         username=server.username,
         password=server.password,
         use_tls=server.security is not Security.NONE,

@@ -25,6 +25,10 @@ SENDERS = (
     at("quota-reached", ".", "454 Throttling failure: Daily message quota exceeded"),
     at("quota-reached", "MAIL", "550 5.4.5 Daily user sending limit exceeded", "Google"),
     at("quota-reached", "MAIL", "451 Maximum credits exceeded", "SendGrid"),
+    at("limit-reached", ".", "552 Quota exceeded"),
+    at("account-right-missing", ".", "554 Access denied: User `site' is not authorized to perform "
+       "`ses:SendRawEmail' on resource `identity/site@example.com'"),
+    at("answers-out-of-step", "DATA", "250 Ok", "says 250 to everything"),
     at("login-required", "MAIL", "530 5.7.57 Client not authenticated to send mail"),
     at("login-required", "RCPT", "550 Unauthenticated senders not allowed", "SendGrid"),
     at("tls-required", "MAIL", "530 5.7.0 Must issue a STARTTLS command first", "at MAIL"),
@@ -65,6 +69,9 @@ REFUSALS = (
     at("recipient-disabled", "RCPT", "550 5.2.1 The account of ann is disabled"),
     at("recipient-overrun", "RCPT", "450 4.2.1 The user is receiving mail at a rate that prevents "
        "more"),
+    at("message-looped", ".", "554 5.4.6 Too many hops, message limit 30 exceeded"),
+    at("server-error", "RCPT", "451 4.3.5 Server configuration error"),
+    at("mailbox-full", "RCPT", "552 Quota exceeded", "without an enhanced code"),
     at("mailbox-full", "RCPT", "552 5.2.2 Mailbox full"),
     at("too-many-recipients", "RCPT", "452 4.5.3 Too many recipients"),
     at("server-full", "MAIL", "452 4.3.1 Insufficient system storage"),
