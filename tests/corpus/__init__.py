@@ -54,6 +54,7 @@ ANSWERED = frozenset(
 )
 """The stages at which a server says something."""
 
+_CAUSES = {cause.value: cause for cause in Cause}
 _ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _DATED = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])|undated")
 _LINE = re.compile(r"([2-5]\d\d)([ -])\S.*")
@@ -175,7 +176,7 @@ def _entry(family: str, row: Mapping[str, Any]) -> Entry:
             **values,
             "family": family,
             "stage": Stage(_one_of("stage", values["stage"], ANSWERED)),
-            "cause": Cause(_one_of("cause", values["cause"], Cause)),
+            "cause": _CAUSES[_one_of("cause", values["cause"], _CAUSES)],
             "field": _one_of("field", values["field"], FIELDS),
             "fate": _one_of("fate", values["fate"], FATES),
             "source": _one_of("source", values["source"], SOURCES),

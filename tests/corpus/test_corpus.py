@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plato_email.diagnosis import Diagnosis, diagnose
-from plato_email.errors import Cause, DeliveryError, Facts, Stage, Verdict
+from plato_email.errors import About, Cause, DeliveryError, Facts, Stage, Verdict
 from plato_email.providers import by_host
 from plato_email.settings import Settings
 from plato_email.smtp.classify import classify
@@ -26,7 +26,6 @@ from . import ANSWERED, FATES, BadEntry, Entry, read_entry, read_family, replies
 
 CORPUS = replies()
 STAGES = sorted(ANSWERED)
-MAIL_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.ACCEPTED)
 
 CASES = (
     *("ms-5.7.139-wrong-password", "ms-submission-quota", "ms-5.1.90"),
@@ -110,6 +109,12 @@ def test_421_stops_every_mail() -> None:
     assert {entry.fate for entry in CORPUS if entry.code == 421} == {"all mail waits"}
 
 
+def test_one_refusal_stops_nobody_else() -> None:
+    """What is said of one recipient or one content holds no other mail up."""
+    alone = [entry for entry in CORPUS if entry.cause.about is About.ONE and entry.code != 421]
+    assert {entry.fate for entry in alone} == {"deferred", "failed", "unknown"}
+
+
 def test_the_corpus_is_whole() -> None:
     """It has its size, its families, and every reply of the review."""
     ids = {entry.id for entry in CORPUS}
@@ -124,9 +129,11 @@ def test_the_corpus_is_whole() -> None:
 def test_every_case_has_its_neighbours() -> None:
     """Each kind is there in several words, so that no rule can be made for one reply alone."""
     counts = Counter(entry.cause for entry in CORPUS)
-    kinds = (Cause.QUOTA_REACHED, Cause.SENDING_TOO_FAST, Cause.ACCOUNT_NOT_ACTIVE)
-    kinds += (Cause.LOGIN_REQUIRED, Cause.SENDER_NOT_OWNED, Cause.SENDER_NOT_VERIFIED)
-    kinds += (Cause.MAILBOX_FULL, Cause.RECIPIENT_DISABLED, Cause.GREYLISTED, Cause.SERVER_ERROR)
+    kinds = (
+        *(Cause.QUOTA_REACHED, Cause.SENDING_TOO_FAST, Cause.ACCOUNT_NOT_ACTIVE),
+        *(Cause.LOGIN_REQUIRED, Cause.SENDER_NOT_OWNED, Cause.SENDER_NOT_VERIFIED),
+        *(Cause.MAILBOX_FULL, Cause.RECIPIENT_DISABLED, Cause.GREYLISTED, Cause.SERVER_ERROR),
+    )
 
     assert min(counts[kind] for kind in kinds) >= 8
 
@@ -174,26 +181,51 @@ SHAPES: dict[str, str] = {
 }
 
 
+CODES = ((421, ""), (450, "4.7.1"), (535, "5.7.8"), (550, ""), (552, "5.2.2"))
+
+
 def slowest(words: str, facts: Facts) -> float:
-    """Seconds that the slowest stage and code take, each the median of three."""
-    took = []
-    for stage in STAGES:
-        for code, enhanced in ((421, ""), (450, "4.7.1"), (535, "5.7.8"), (550, ""), (552, "")):
-            runs = [_seconds(stage, code, enhanced, words, facts) for _ in range(3)]
-            took.append(statistics.median(runs))
-    return max(took)
+    """Seconds that the slowest stage and code take."""
+    return max(
+        _seconds(stage, code, enhanced, words, facts)
+        for stage in STAGES
+        for code, enhanced in CODES
+    )
 
 
 def _seconds(stage: Stage, code: int, enhanced: str, words: str, facts: Facts) -> float:
+    """The first run; where that is too long, the median of it and four more."""
+    runs = [_run(stage, code, enhanced, words, facts)]
+    if runs[0] >= ALLOWED:
+        runs += [_run(stage, code, enhanced, words, facts) for _ in range(4)]
+    return statistics.median(runs)
+
+
+def _run(stage: Stage, code: int, enhanced: str, words: str, facts: Facts) -> float:
     begun = time.thread_time()
     classify(stage, code, enhanced, words, by_host(facts.host), facts)
     return time.thread_time() - begun
 
 
-@pytest.mark.parametrize("host", ["mail.example.com", "smtp.gmail.com", "smtp.office365.com"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_words_take_long(shape: str, host: str) -> None:
+def test_no_words_take_long(shape: str) -> None:
     """A reply of 100 KB is classified within 50 ms of processor time, whatever its shape."""
+    facts = Facts(
+        host="mail.example.com", port=587, username="site@example.com", sender="site@example.com"
+    )
+    assert slowest(SHAPES[shape], facts) < ALLOWED
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("smtp.gmail.com", "smtp.office365.com", "smtp.sendgrid.net", "smtp.mailgun.org"),
+        "email-smtp.eu-west-1.amazonaws.com",
+    ],
+)
+@pytest.mark.parametrize("shape", ["addresses begun", "links begun", "any letters"])
+def test_no_words_of_a_provider_take_long(shape: str, host: str) -> None:
+    """Nor do a provider's own rules take longer."""
     facts = Facts(host=host, port=587, username="site@example.com", sender="site@example.com")
     assert slowest(SHAPES[shape], facts) < ALLOWED
 
