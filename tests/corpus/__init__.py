@@ -63,8 +63,12 @@ _DEFAULTS = {
     "port": 587,
     "username": "site@example.com",
     "sender": "site@example.com",
+    "app_password": False,
+    "hidden": [],
     "note": "",
 }
+_KINDS: Mapping[str, type] = {"port": int, "app_password": bool, "hidden": list}
+"""The type of each value that is no text."""
 
 
 class BadEntry(ValueError):
@@ -88,6 +92,10 @@ class Entry:
     """Empty: no login is set."""
     sender: str
     """The envelope's sender."""
+    app_password: bool
+    """Whether the password has the form of an app password."""
+    hidden: tuple[str, ...]
+    """Characters of the login that cannot be seen, as ``U+00A0``."""
     cause: Cause
     field: str
     """The settings field that the page points at."""
@@ -165,7 +173,7 @@ def _entry(family: str, row: Mapping[str, Any]) -> Entry:
     if missing := sorted(_KEYS - values.keys()):
         raise ValueError(f"{missing[0]} is missing")
     for key, value in values.items():
-        kind = int if key == "port" else str
+        kind = _KINDS.get(key, str)
         if type(value) is not kind:
             raise ValueError(f"{key} is {value!r}; write {kind.__name__}")
     if repeated := sorted(key for key in _DEFAULTS if key in row and row[key] == _DEFAULTS[key]):
@@ -175,6 +183,7 @@ def _entry(family: str, row: Mapping[str, Any]) -> Entry:
         **{
             **values,
             "family": family,
+            "hidden": tuple(values["hidden"]),
             "stage": Stage(_one_of("stage", values["stage"], ANSWERED)),
             "cause": _CAUSES[_one_of("cause", values["cause"], _CAUSES)],
             "field": _one_of("field", values["field"], FIELDS),

@@ -65,7 +65,8 @@ def known(entry: Entry) -> Facts:
         port=entry.port,
         username=entry.username,
         sender=entry.sender,
-        encrypted=True,
+        app_password=entry.app_password,
+        hidden=entry.hidden,
     )
 
 
@@ -272,6 +273,15 @@ def test_every_reply_has_a_cause(
         assert not cause.verdict(code).charged
 
 
+OWN = frozenset(
+    {
+        *(Cause.MAIL_HELD, Cause.NOT_ON_ALLOW_LIST, Cause.CANCELLED_BY_SITE, Cause.KEY_MISSING),
+        *(Cause.CONTENT_GONE, Cause.INTERNAL_ERROR, Cause.SENDER_DIED),
+    }
+)
+"""What the package decides by itself: the words that are stored say it all, without a page."""
+
+
 @pytest.mark.parametrize("code", [None, 250, 354, 421, 450, 550])
 @pytest.mark.parametrize("cause", Cause)
 def test_page_and_queue_agree(cause: Cause, code: int | None) -> None:
@@ -280,7 +290,7 @@ def test_page_and_queue_agree(cause: Cause, code: int | None) -> None:
         error = DeliveryError(stage, cause, "words", code=code, facts=Facts(host="mail.test"))
         found = diagnose(error, Settings(default_sender="a@mail.test", host="mail.test"))
         assert isinstance(found, Diagnosis)
-        assert found.code == cause.value
+        assert found.code == cause.value or cause in OWN
         assert found.fate is cause.verdict(code) is error.verdict
 
 
