@@ -13,7 +13,7 @@ import click
 
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS, Option
-from plato_email.diagnosis import CHAPTERS, REMARKS, Diagnosis, Rule
+from plato_email.diagnosis import CHAPTERS, REMARKS, RULES, Diagnosis, Rule
 from plato_email.forms import BY_NAME
 from plato_email.outbox import KEYS
 from plato_email.providers import CHECKED, PROVIDERS, Provider
@@ -146,6 +146,11 @@ _STAND_INS = {
     "user_name": "the one on the provider's page for SMTP",
     "credential": "a key or a password made for it",
     "link": "the provider's page",
+    "regions": "on the provider's page",
+    "hidden": "blanks that are not plain ones",
+    "seconds": "some",
+    "catcher": "the server",
+    "names": "NAMES",
     "name": "NAME",
     "refused": "",
 }
@@ -164,8 +169,14 @@ def troubles() -> str:
 def _cause(rule: Rule | Diagnosis) -> str:
     title, why, *steps = (_generally(text) for text in (rule.title, rule.why, *rule.steps))
     field = f" (*{BY_NAME[rule.field].label}*)" if rule.field else ""
-    lines = [f"\n### {rule.code}", "", f"**{title}**{field}. {why}", ""]
+    heading = [] if isinstance(rule, Rule) and _is_further(rule) else [f"\n### {rule.code}"]
+    lines = [*heading, "", f"**{title}**{field}. {why}", ""]
     return "\n".join(lines + [f"- {step}" for step in steps] + [""])
+
+
+def _is_further(rule: Rule) -> bool:
+    """Whether the heading for its cause stands above an earlier rule."""
+    return next(each for each in RULES if each.cause is rule.cause) is not rule
 
 
 def _generally(text: str) -> str:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from .errors import (
+    Cause,
     ConfigurationError,
     DeliveryError,
     KeyRingError,
@@ -38,6 +39,7 @@ from .signals import (
 
 __all__ = [
     "Attachment",
+    "Cause",
     "ConfigurationError",
     "DeliveryError",
     "KeyRingError",

@@ -75,6 +75,8 @@ class About(StrEnum):
 
     ALL = "all"
     """The server, the account or the settings: the next message would meet the same."""
+    SENDER = "sender"
+    """The message's sender: the next one from it would meet the same."""
     ONE = "one"
     """One recipient or one content: the next message may well be taken."""
 
@@ -201,10 +203,10 @@ class Cause(StrEnum):
     LIMIT_REACHED = "limit-reached", Verdict.TEMPORARY
 
     # The sender of the mail
-    SENDER_NOT_VERIFIED = "sender-not-verified", None
-    SENDER_NOT_OWNED = "sender-not-owned", None
-    SENDER_NOT_ASCII = "sender-not-ascii", None
-    SENDER_DOMAIN = "sender-domain", None
+    SENDER_NOT_VERIFIED = "sender-not-verified", Verdict.SETUP, About.SENDER
+    SENDER_NOT_OWNED = "sender-not-owned", Verdict.SETUP, About.SENDER
+    SENDER_NOT_ASCII = "sender-not-ascii", Verdict.SETUP, About.SENDER
+    SENDER_DOMAIN = "sender-domain", Verdict.SETUP, About.SENDER
     SENDER_NOT_AUTHENTICATED = "sender-not-authenticated", None
     SENDER_REFUSED = "sender-refused", None
 
@@ -248,7 +250,7 @@ class Cause(StrEnum):
     @classmethod
     def read(cls, stored: str | None) -> Cause | None:
         """The cause of that name; ``None`` where there is none, or none of this version."""
-        return next((each for each in cls if each == stored), None)
+        return _CAUSES.get(stored or "")
 
     def verdict(self, code: int | None) -> Verdict:
         """What the queue does.
@@ -263,6 +265,9 @@ class Cause(StrEnum):
         if self._verdict is not None:
             return self._verdict
         return Verdict.TEMPORARY if code is not None and code // 100 == 4 else Verdict.PERMANENT
+
+
+_CAUSES = {cause.value: cause for cause in Cause}
 
 
 class PlatoEmailError(Exception):

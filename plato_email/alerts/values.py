@@ -34,7 +34,9 @@ class Alert:
     stage: str = ""
     code: int | None = None
     reply: str = ""
-    """Where it ends, and the server's words; empty where there are none."""
+    cause: str = ""
+    server: str = ""
+    """Where it ends, the server's words, why, and which server; empty where there are none."""
 
     def as_json(self, site: str) -> str:
         """Return the webhook's body. ``text`` is what chat services show."""
@@ -49,11 +51,18 @@ class Alert:
             "waiting": self.waiting,
             "failed_24h": self.failed_24h,
             "sent_24h": self.sent_24h,
-            "server": {"stage": self.stage, "code": self.code, "reply": self.reply}
-            if self.stage
-            else None,
+            "server": self._server() if self.stage else None,
         }
         return json.dumps(said, ensure_ascii=False)
+
+    def _server(self) -> dict[str, Any]:
+        return {
+            "name": self.server or None,
+            "stage": self.stage,
+            "code": self.code,
+            "reply": self.reply,
+            "cause": self.cause or None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,8 @@ def _flows(facts: Facts) -> bool:
 
 def _alert(state: str, trouble: _Trouble, status: Status) -> Alert:
     gate = status.gate if trouble.reason == "outage" else None
-    said = {} if gate is None else {"stage": gate.stage, "code": gate.code, "reply": gate.reply}
+    names = ("stage", "code", "reply", "cause", "server")
+    said = {} if gate is None else {name: getattr(gate, name) for name in names}
     return Alert(
         state=state,
         id=secrets.token_hex(16),
@@ -169,7 +170,7 @@ def _alert(state: str, trouble: _Trouble, status: Status) -> Alert:
         waiting=status.waiting,
         failed_24h=status.statistics.failed,
         sent_24h=status.statistics.sent,
-        **said,  # type: ignore[arg-type]
+        **said,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..errors import MAIL_STAGES, About, DeliveryError, Stage, Verdict
+from ..errors import MAIL_STAGES, About, Cause, DeliveryError, Stage, Verdict
 from ..message import Envelope
 from ..modes import route
 from .judge import Judge
@@ -186,6 +186,10 @@ class Courier:
         if error.verdict.charged:
             self._crew.answered = self._crew.answered or error.code is not None
             return self._charge(load, judge, error, judge.refused(error))
+        if error.cause.about is About.SENDER and not self._is_usual_sender(load.message):
+            self._done.append(judge.sender_refused(error))
+            self._flush()
+            return None
         if self._is_its_own(load.message, error, fresh):
             return self._charge(load, judge, error, judge.put_off(error))
         self._delivery.cut(self._number)
@@ -226,6 +230,10 @@ class Courier:
         lately = error.verdict is Verdict.SETUP and self._delivery.carries(self._crew.settings)
         return message.stopped or lately
 
+    def _is_usual_sender(self, message: Claimed) -> bool:
+        """Whether it is from the Default Sender, as most messages are."""
+        return message.sender.lower() == self._crew.settings.sender_address.lower()
+
     def _meets_everybody(self, message: Claimed, error: DeliveryError) -> bool:
         """Whether this is how the server treats every mail: now, or as the outage began."""
         if error.cause.about is About.ONE:
@@ -236,12 +244,14 @@ class Courier:
     def _fault(self, error: DeliveryError, fresh: bool) -> DeliveryError | None:
         """Find out whether the server is at fault or this message made it drop the line.
 
-        A server that takes a new connection at once is well. A bare drop is then charged to the
-        message, or one poisonous message would hold up all mail for ever.
+        A server that takes a new connection at once is well, if it dropped this one or took its
+        leave. A bare drop is then charged to the message, or one poisonous message would hold up
+        all mail for ever.
         """
-        busy = error.code == 421 and fresh
+        leaves = error.code == 421 or error.cause is Cause.ANSWERS_OUT_OF_STEP
+        dropped = error.code is None or (leaves and not fresh)
         mail = error.stage in MAIL_STAGES and error.stage is not Stage.ACCEPTED
-        if error.verdict is not Verdict.SERVER or not mail or busy:
+        if error.verdict is not Verdict.SERVER or not mail or not dropped:
             return error
         try:
             self._delivery.session(self._number, self._crew.settings)

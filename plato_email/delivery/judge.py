@@ -114,6 +114,13 @@ class Judge:
         said = (error.code, error.enhanced, error.reply)
         return self._temporary(error.stage, error.cause, said)
 
+    def sender_refused(self, error: DeliveryError) -> Result:
+        """Refused for a sender of its own; the Default Sender may be in order."""
+        said = (error.code, error.enhanced, error.reply)
+        if error.code is not None and error.code // 100 == 4:
+            return self._temporary(error.stage, error.cause, said)
+        return self._result(self._final(), "failed", error.stage, said, cause=error.cause)
+
     def stopped(self, error: DeliveryError) -> Result:
         """All mail waits because of it.
 

@@ -40,8 +40,8 @@ def diagnose_stored(
 ) -> Diagnosis | None:
     """What went wrong then; ``None`` where the stored words say it all.
 
-    It is told of the server that refused. Only a failure that a version before 0.2 has stored
-    names none; that is told of the server that is set now.
+    It names the server that refused. A failure that was stored before servers were kept names
+    the one that is set now.
     """
     if failure.stage not in set(Stage) or not failure.reply:
         return None

@@ -19,11 +19,12 @@ from plato_email import Message, QueuedMessage
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS
 from plato_email.delivery import PAUSES, SLICE, backoff
-from plato_email.delivery.crew import MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
+from plato_email.delivery.breaker import MESSAGES
+from plato_email.delivery.crew import LOGIN_PAUSES, MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
 from plato_email.delivery.judge import FIRST_KEY_RETRY, FIRST_RETRY, LONGEST_KEY_RETRY
-from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS
+from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS, PROVEN
 from plato_email.encryption import KeyRing
-from plato_email.errors import Stage, Verdict
+from plato_email.errors import Cause, Stage, Verdict
 from plato_email.lifecycle import GRACE
 from plato_email.outbox import LEASE
 from plato_email.outbox.claiming import TAKES_KEPT, UNKNOWN_RETRY
@@ -158,12 +159,19 @@ def test_waits_are_those_of_the_code() -> None:
     assert minutes == [1, 4, 16, 64, 240]
     assert "1 minute, then 4 minutes, 16 minutes, 64 minutes, and from then on 4 hours" in text
     assert PAUSES == {
-        Verdict.SERVER: (15, 900),
+        Verdict.SERVER: (1, 900),
         Verdict.SETUP: (60, 3600),
         Verdict.QUOTA: (3600, 14400),
     }
-    for words in ("15 seconds at first", "up to 15 minutes", "1 minute up to 1 hour"):
+    for words in ("1 second at first", "up to 15 minutes", "1 minute up to 1 hour"):
         assert words in text
+    assert LOGIN_PAUSES[Cause.LOGIN_TOO_OFTEN] == (300, 3600)
+    assert "After too many logins it is 5 minutes up to 1 hour" in text
+    assert LOGIN_PAUSES[Cause.LOGIN_UNAVAILABLE] == LOGIN_PAUSES[Cause.LOGIN_LOST] == (15, 900)
+    assert "15 seconds up to 15 minutes" in text
+    assert (MESSAGES, PROVEN) == (10, 300)
+    assert "ten different messages in a row" in text
+    assert "in the last five minutes" in text
     assert "1 hour up to 4 hours" in text
     assert LEASE == 60
     assert "lease of 60 seconds" in text

@@ -65,6 +65,7 @@ def close_gate(host: Host, since: timedelta) -> None:
     now, gate = host.site.clock.now(), host.site.tables.gate
     values: dict[str, Any] = {"id": GATE, "failures": 3, "failing_since": now - since}
     values |= {"retry_at": now + LONG, "verdict": "server", "stage": "connect", "reply": "refused"}
+    values |= {"cause": "connection-refused", "server": "mail.test:587"}
     host.site.database.write(lambda c: c.execute(insert(gate).values(values)))
 
 
@@ -189,7 +190,8 @@ class TestDelivery:
         assert abs(time.time() - int(timestamp)) < 60
         body = json.loads(posted.body)
         assert (body["event"], body["reason"], body["waiting"]) == ("mail.failing", "outage", 1)
-        assert body["server"] == {"stage": "connect", "code": None, "reply": "refused"}
+        said = {"name": "mail.test:587", "cause": "connection-refused"}
+        assert body["server"] == {"stage": "connect", "code": None, "reply": "refused"} | said
         assert body["text"].startswith("host: Mail is not going out since ")
         assert set(body) == {
             *("event", "id", "site", "at", "since", "reason", "text", "waiting"),
