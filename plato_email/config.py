@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
+from .pasted import holds_login
 
 Parse = Callable[[object], Any]
 
@@ -283,7 +284,10 @@ class Config:
         return self.values[name]
 
     def __repr__(self) -> str:
-        shown = {n: "…" if BY_NAME[n].secret and v else v for n, v in self.values.items()}
+        shown = {
+            n: "…" if v and (BY_NAME[n].secret or holds_login(str(v))) else v
+            for n, v in self.values.items()
+        }
         return f"Config({shown})"
 
 
@@ -346,5 +350,6 @@ def _parsed(option: Option, key: str, raw: object) -> Any:
     try:
         return option.parse(raw)
     except ValueError as error:
-        shown = "its value" if option.secret else repr(raw)
+        hides = option.secret or holds_login(str(raw))
+        shown = "its value" if hides else repr(raw)
         raise ConfigurationError(f"{key}: {shown} {error}. {option.help}") from None

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .filling import filled
+from .pasted import without_login
+from .settings import read_server
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from werkzeug.datastructures import MultiDict
 
     from .settings import StoredSettings
@@ -204,6 +208,8 @@ class SettingsForm:
     has_password: bool = False
     requires_login: bool = False
     password: str = field(default="", repr=False)
+    unshown: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Field -> what was typed, where it holds a login: ``values`` has it without."""
     clear_password: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -242,7 +248,9 @@ class SettingsForm:
                 values[each.name] = _typed(each, data, values[each.name])
         values["password"] = ""
         values["recipient"] = data.get("recipient", str(values["recipient"])).strip()
-        login = _wants_login(data, opened)
+        unshown = _cut_logins(values)
+        notes = _fill_in_server(values, stored.pinned) if "host" in unshown else {}
+        login = _wants_login(data, opened) or bool(notes and "username" not in stored.pinned)
         if not login and "username" not in stored.pinned:
             values["username"] = ""
         typed_password = login and "password" not in stored.pinned
@@ -252,6 +260,8 @@ class SettingsForm:
             version=data.get("version", default=0, type=int),
             requires_login=login,
             password=data.get("password", "") if typed_password else "",
+            unshown=unshown,
+            notes=notes,
             clear_password=not login or "clear_password" in data,
         )
 
@@ -263,7 +273,8 @@ class SettingsForm:
 
     def raw(self) -> dict[str, Value]:
         """What the rules of ``settings`` are to judge: only what can be edited."""
-        fields = {name: self.values[name] for name in self.values if name != "recipient"}
+        typed = {**self.values, **self.unshown}
+        fields = {name: typed[name] for name in typed if name != "recipient"}
         fields |= {"password": self.password, "clear_password": self.clear_password}
         if "username" not in self.pinned:
             fields["requires_login"] = self.requires_login
@@ -323,12 +334,12 @@ class SettingsForm:
         lost = self._lost("password")
         if self.has_password and not (pinned_by or lost):
             known = replace(known, help="A password is stored. Leave this blank to keep it.")
-        typed = _NOT_KEPT if self.password else ""
+        said = [self.notes.get("password", ""), _NOT_KEPT if self.password else ""]
         return BoundField(
             known,
             "",
             problem=self.problems.get("password", "") or lost,
-            note=self.notes.get("password", "") or typed,
+            note=" ".join(filter(None, said)),
             pinned_by=pinned_by,
         )
 
@@ -363,6 +374,32 @@ class SettingsForm:
 
 def _shown(value: object) -> Value:
     return value if isinstance(value, bool) else str(value)
+
+
+def _cut_logins(values: dict[str, Value]) -> dict[str, str]:
+    """Take logins out of the values, and return the whole of those that had one."""
+    typed = {name: value for name, value in values.items() if isinstance(value, str)}
+    safe = {name: without_login(value) for name, value in typed.items()}
+    values |= safe
+    return {name: value for name, value in typed.items() if value != safe[name]}
+
+
+def _fill_in_server(values: dict[str, Value], pinned: Collection[str]) -> dict[str, str]:
+    """Put host, port and TLS of a URL that held a login into their fields, to be looked over."""
+    try:
+        server = read_server(values["host"])
+    except ValueError:
+        return {}
+    values["host"] = server.host
+    filled_in = ["Server Address"]
+    if server.port and "port" not in pinned:
+        values["port"] = str(server.port)
+        filled_in.append("Server Port")
+    if server.tls_mode and not {"use_tls", "tls_mode"} & set(pinned):
+        values |= {"use_tls": True, "tls_mode": server.tls_mode}
+        filled_in.append("TLS")
+    words = ", ".join(filled_in)
+    return {"host": f"Filled in from what you typed: {words}. The login in it was not kept."}
 
 
 def _typed(each: Field, data: MultiDict[str, str], before: Value) -> Value:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .alerts import AlertLog, Watch, Webhook
 from .audit import AuditLog
 from .background import BackgroundPoller
-from .config import Config, read_config
+from .config import BY_NAME, Config, read_config
 from .database import Database, DatabaseClock
 from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     Authorize = Callable[[str], "bool | Response | Any"]
 
 log = logging.getLogger("plato_email")
+_CLEANED = frozenset(
+    ("default_sender", "host", "username", "password", "redirect_to", "allowed_recipients")
+)
+"""Fields that the page's own rules apply to where the configuration sets them."""
 
 FRESH = 1.0
 """Seconds that a sender goes on with settings that another process may have changed."""
@@ -76,7 +80,10 @@ class Site:
                 field: Pin(key, _clean(field, key, v))
                 for field, (key, v) in self.config.pins.items()
             },
-            {field: _clean(field, "MAIL_*", v) for field, v in self.config.defaults.items()},
+            {
+                field: _clean(field, BY_NAME[field.upper()].flask_mail or "MAIL_*", v)
+                for field, v in self.config.defaults.items()
+            },
         )
         self._allowed = _check_allowed(self.config["ALLOWED_SERVERS"])
         keys = self.config["KEYS"]
@@ -347,14 +354,16 @@ def _parse_keys(keys: str) -> KeyRing:
 
 def _clean(field: str, key: str, value: Any) -> Any:
     """Apply the page's own rule to a field that the configuration sets."""
-    if field not in ("host", "default_sender", "redirect_to", "allowed_recipients"):
+    if field not in _CLEANED:
         return value
     try:
-        cleaned, _ = RULES[field](value)
+        cleaned, note = RULES[field](value)
         if field == "host" and ((pasted := read_server(value)).port or pasted.tls_mode):
             raise ValueError(f"{value!r} is more than a host. Set the port and TLS by their keys.")
     except ValueError as error:
         raise ConfigurationError(f"{key}: {error}") from None
+    if note and field in ("username", "password"):
+        log.warning("%s: %s", key, note)
     return cleaned
 
 

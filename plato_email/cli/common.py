@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..database import MISSING_TABLES, tables_are_missing
 from ..errors import ConfigurationError, PlatoEmailError
+from ..message import parse_address
+from ..settings import RULES
 
 if TYPE_CHECKING:
     from ..site import Site
@@ -50,6 +52,19 @@ def site() -> Site:
     if found is None:
         raise ConfigurationError("plato_email is not on this app.")
     return found
+
+
+def address_of(typed: str) -> str:
+    """Return the bare address of an argument, read as the settings page reads one.
+
+    Raises:
+        ConfigurationError: it is no address; a password in it is not repeated.
+    """
+    try:
+        text, _ = RULES["default_sender"](typed)
+        return parse_address(text).addr_spec
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def first_line(error: DBAPIError) -> str:

@@ -8,7 +8,7 @@ import click
 
 from ..errors import ConfigurationError
 from ..message import parse_address
-from ..settings import clean_host
+from ..settings import RULES, clean_host
 from .common import as_json, command, print_json, site
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def dns(sender: str | None, server: str | None, as_json: bool) -> None:
 
 def _domain(sender: str) -> str:
     try:
-        return parse_address(sender).domain
+        return parse_address(RULES["default_sender"](sender)[0]).domain
     except ValueError as error:
         raise ConfigurationError(f"The sender cannot be used: {error}") from None
 

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError, SettingsError, said
 from ..settings import TLS_MODES, clean_settings, unreadable
 from ..smtp.reply import with_user_name
 from ..trial import Asked, Kind, entry
-from .common import as_json, command, noted, print_json, site
+from .common import address_of, as_json, command, noted, print_json, site
 
 if TYPE_CHECKING:
     from ..settings import Cleaned, Settings, StoredSettings
@@ -38,7 +38,7 @@ def test(recipient: str | None, check: bool, as_json: bool, **other: str | None)
     plato = site()
     settings = _wanted(plato.load_settings(), other)
     kind = Kind.CHECK if check else Kind.SEND
-    to = recipient or settings.sender_address
+    to = address_of(recipient) if recipient else settings.sender_address
     asked = Asked(settings, to, kind, origin=socket.gethostname())
     report = plato.trials.test(asked)
     action, detail = entry(asked, report)
@@ -90,6 +90,9 @@ def _clean(stored: StoredSettings, typed: dict[str, object]) -> Cleaned:
         cleaned = clean_settings(typed, stored.settings, **known)
     if cleaned.problems:
         raise SettingsError(cleaned.problems)
+    for name, note in cleaned.notes.items():
+        if name in typed:
+            click.echo(f"{name}: {note}", err=True)
     return cleaned
 
 

@@ -6,9 +6,10 @@ while nothing was ever saved, the one that Flask-Mail's keys give, else the defa
 
 from __future__ import annotations
 
+from .address import read_address
 from .allowed import is_allowed
 from .cleaning import Cleaned, clean_settings
-from .rules import RULES
+from .rules import LOGIN_INSIDE, RULES
 from .server import PastedServer, clean_host, read_server
 from .store import Reencrypted, SettingsStore
 from .values import (
@@ -23,6 +24,7 @@ from .values import (
 )
 
 __all__ = [
+    "LOGIN_INSIDE",
     "RULES",
     "TLS_MODES",
     "TLS_PORT",
@@ -38,6 +40,7 @@ __all__ = [
     "clean_host",
     "clean_settings",
     "is_allowed",
+    "read_address",
     "read_server",
     "unreadable",
 ]

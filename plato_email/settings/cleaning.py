@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..pasted import plain
 from ..smtp import Security
 from ..smtp.policy import is_loopback
+from .address import remark_on_sender
 from .rules import RULES, clean_flag
-from .server import PastedServer, read_server
+from .server import STARTTLS_PORTS, PastedServer, read_server
 from .values import TLS_PORT, Mode, Settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _IN_THE_CLEAR = (
 )
 _NOBODY_TO_REDIRECT_TO = "Type the address that all mail is to go to, or choose another mode."
 _NOBODY_ALLOWED = "Name one address or domain at least, or choose another mode."
+_ELSE_AUTOMATIC = "If the test fails, choose Automatic."
 _RELATED = ("host", "port", "password")
 
 
@@ -106,8 +109,12 @@ class _Draft:
         except ValueError as error:
             self.problems[name] = str(error)
         else:
-            if note:
-                self.notes[name] = note
+            self.remark(name, note)
+
+    def remark(self, name: str, note: str | None) -> None:
+        """Add to what is said of a field."""
+        if note:
+            self.notes[name] = f"{self.notes[name]} {note}" if name in self.notes else note
 
     def ticked(self, name: str) -> bool:
         try:
@@ -126,8 +133,7 @@ def _clean_host(draft: _Draft) -> PastedServer:
         draft.problems["host"] = str(error)
         return PastedServer(draft.base.host)
     draft.values["host"] = server.host
-    if server.note:
-        draft.notes["host"] = server.note
+    draft.remark("host", server.note)
     return server
 
 
@@ -136,14 +142,14 @@ def _follow_address(draft: _Draft, server: PastedServer) -> None:
     if server.tls_mode is None or "use_tls" not in draft.form:
         return
     if not draft.settings.use_tls:
-        draft.notes["use_tls"] = "Switched on: the server address asks for TLS."
+        draft.remark("use_tls", "Switched on: the server address asks for TLS.")
     draft.values["use_tls"] = True
     if "tls_mode" in draft.form:
         draft.values["tls_mode"] = server.tls_mode
 
 
 def _clean_port(draft: _Draft, server: PastedServer) -> None:
-    typed = str(draft.form.get("port", draft.base.port)).strip()
+    typed = plain(str(draft.form.get("port", draft.base.port))).strip()
     if "port" not in draft.form or typed not in ("", str(draft.base.port)):
         draft.apply("port")
         port = draft.settings.port
@@ -158,7 +164,7 @@ def _clean_port(draft: _Draft, server: PastedServer) -> None:
         draft.apply("port")
     else:
         port = draft.values["port"] = _usual_port(draft.settings)
-        draft.notes["port"] = f"Left empty, so {port}: the usual port for this choice of TLS."
+        draft.remark("port", f"Left empty, so {port}: the usual port for this choice of TLS.")
 
 
 def _usual_port(settings: Settings) -> int:
@@ -225,16 +231,15 @@ def _compare(draft: _Draft) -> None:
         draft.problems.setdefault("redirect_to", _NOBODY_TO_REDIRECT_TO)
     if settings.mode == Mode.ALLOW and not settings.allowed_recipients:
         draft.problems.setdefault("allowed_recipients", _NOBODY_ALLOWED)
+    if "default_sender" in draft.values and settings.default_sender:
+        draft.remark("default_sender", remark_on_sender(settings.default_sender))
     port, security = settings.port, settings.security
     away = settings.host != "" and not is_loopback(settings.host)
     if settings.username and security is Security.NONE and away:
         draft.problems.setdefault("use_tls", _IN_THE_CLEAR)
     if port == TLS_PORT and security is Security.NONE:
-        note = f"Port {port} usually expects TLS. If the test fails, tick TLS."
+        draft.remark("port", f"Port {port} usually expects TLS. If the test fails, tick TLS.")
     elif port == TLS_PORT and security is Security.STARTTLS:
-        note = f"Port {port} usually expects TLS at once. If the test fails, choose Automatic."
-    elif port in (25, 587, 2525) and security is Security.TLS:
-        note = f"Port {port} usually expects STARTTLS. If the test fails, choose Automatic."
-    else:
-        return
-    draft.notes.setdefault("port", note)
+        draft.remark("port", f"Port {port} usually expects TLS at once. {_ELSE_AUTOMATIC}")
+    elif port in STARTTLS_PORTS and security is Security.TLS:
+        draft.remark("port", f"Port {port} usually expects STARTTLS. {_ELSE_AUTOMATIC}")

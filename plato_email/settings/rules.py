@@ -1,6 +1,7 @@
 """One rule a field: what is typed -> the value and a note, or a sentence on what is wrong.
 
-A sentence says the fact, the value and the cure. None repeats a password.
+A sentence says the fact, the value and the cure. None repeats a password, in whatever field one
+was typed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..message import parse_address
+from ..pasted import holds_login, is_invisible, named, plain, unseen
+from .address import clean_default_sender, clean_redirect_to
 from .allowed import clean_allowed
+from .numbers import shortened, whole_number
 from .server import clean_host
 from .values import TLS_MODES, Mode
 
@@ -22,40 +25,82 @@ _WORDS = {
     **dict.fromkeys(("1", "true", "on", "yes", "y"), True),
     **dict.fromkeys(("0", "false", "off", "no", "n", ""), False),
 }
-_NUMBER = re.compile(r"[+-]?[0-9]+")
-_SENDER_LENGTH = 400
 _USERNAME_LENGTH = 500
 _PASSWORD_LENGTH = 1000
-
-
-def clean_default_sender(raw: object) -> tuple[str, str | None]:
-    """An address, with a display name or without; blank is none."""
-    text = str(raw).strip(_INVISIBLE)
-    if not text:
-        return "", None
-    if len(text) > _SENDER_LENGTH:
-        raise ValueError(
-            f"The sender has {len(text)} characters. Shorten it to {_SENDER_LENGTH} at most."
-        )
-    parse_address(text)
-    return text, None
+LOGIN_INSIDE = (
+    "This holds a password, as in user:password@server. The password was not kept. "
+    "Type only what belongs into this field."
+)
+_QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb", "``", "<>")
+_USER_LABEL = re.compile(
+    r"(?:mailto:|(?:e-?mail|user(?: ?name)?|login|account)\s*:\s+)", re.IGNORECASE
+)
+_NAME_AND_ADDRESS = re.compile(r"[^<>]*<\s*(?P<address>[^<>\s]+@[^<>\s]+)\s*>")
 
 
 def clean_username(raw: object) -> tuple[str, str | None]:
-    """A user name, without the blanks that copying brings along; blank is none."""
+    """A user name, without what copying brings along; blank is none."""
     text = str(raw)
-    name = text.strip(_INVISIBLE)
-    _refuse_control("user name", name, _USERNAME_LENGTH)
-    return name, None if name == text else "Removed the blanks around the user name."
+    _refuse_control("user name", text.strip(_INVISIBLE), _USERNAME_LENGTH)
+    name = plain(text).strip()
+    notes = []
+    if name != text.strip(_INVISIBLE):
+        found = unseen(text.strip(_INVISIBLE)) or ["full-width characters"]
+        what = named(found) if len(found[0]) == 1 else found[0]
+        notes.append(f"Removed from the user name or replaced by plain characters: {what}.")
+    elif name != text:
+        notes.append("Removed the blanks around the user name.")
+    bare = _bare_username(name)
+    if bare != name:
+        is_address = "@" in bare
+        what = "address" if is_address else "name"
+        notes.append(f"Kept only the {what}, without what stood around it.")
+    return bare, " ".join(notes) or None
+
+
+def _bare_username(name: str) -> str:
+    if label := _USER_LABEL.match(name):
+        name = name[label.end() :]
+        name = name.partition("?")[0] if label[0].lower() == "mailto:" else name
+    if found := _NAME_AND_ADDRESS.fullmatch(name):
+        return found["address"].removeprefix("mailto:")
+    for quotes in _QUOTES:
+        if len(name) > 2 and name[0] == quotes[0] and name[-1] == quotes[1]:
+            name = name[1:-1].strip()
+    return re.sub(r"\s*@\s*", "@", name) if name.count("@") == 1 else name
 
 
 def clean_password(raw: object) -> tuple[str, str | None]:
-    """A password, exactly as typed."""
+    """A password, exactly as typed, and what in it may have come by copying."""
     password = str(raw)
     _refuse_control("password", password, _PASSWORD_LENGTH)
-    if password != password.strip(_INVISIBLE):
-        return password, "The password begins or ends with a blank; it is kept as typed."
-    return password, None
+    said = []
+    if password != password.strip(" "):
+        said.append("The password begins or ends with a blank; it is kept as typed.")
+    if strange := _strange(password):
+        said.append(
+            f"The password contains {strange}. It is kept as typed; if the login fails, type it by "
+            "hand instead of pasting it."
+        )
+    inner = password.strip()
+    if len(inner) > 2 and inner[0] + inner[-1] in _QUOTES and inner.isascii():
+        said.append("The password is in quotation marks; it is kept as typed, with them.")
+    return password, " ".join(said) or None
+
+
+def _strange(password: str) -> str:
+    """Name what a keyboard seldom gives: blanks and signs by name, letters only as such."""
+    found = unseen(password)
+    found += [
+        each
+        for each in dict.fromkeys(password)
+        if not each.isascii()
+        and (unicodedata.category(each)[0] == "P" or is_invisible(each))
+        and each not in found
+    ]
+    letters = any(not each.isascii() and each not in found for each in password)
+    parts = [named(found)] if found else []
+    return " and ".join([*parts, *(["letters or signs outside ASCII"] if letters else [])])
 
 
 def clean_tls_mode(raw: object) -> tuple[str, str | None]:
@@ -74,19 +119,6 @@ def clean_mode(raw: object) -> tuple[str, str | None]:
     return mode, None
 
 
-def clean_redirect_to(raw: object) -> tuple[str, str | None]:
-    """One address, without a name; blank is none."""
-    text = str(raw).strip(_INVISIBLE)
-    if len(text) > _SENDER_LENGTH:
-        raise ValueError(
-            f"The address has {len(text)} characters. Shorten it to {_SENDER_LENGTH} at most."
-        )
-    address = parse_address(text).addr_spec if text else ""
-    if not address.isascii():
-        raise ValueError(f"{_shown(address)} is not ASCII, which not every server can deliver to.")
-    return address, None
-
-
 def clean_flag(raw: object) -> tuple[bool, str | None]:
     """A tick box; "false" and "off" are not ticked."""
     flag = _WORDS.get(str(raw).strip().lower())
@@ -95,20 +127,13 @@ def clean_flag(raw: object) -> tuple[bool, str | None]:
     return flag, None
 
 
-def whole_number(name: str, low: int, high: int) -> Rule:
-    """Return the rule of a number from ``low`` to ``high``, both included."""
+def _without_login(rule: Rule) -> Rule:
+    """Return ``rule`` behind a guard: no other sees a text that may hold a password."""
 
-    def clean(raw: object) -> tuple[int, str | None]:
-        text = str(raw).strip(_INVISIBLE)
-        cure = f"Type a number from {low} to {high}."
-        if not text:
-            raise ValueError(f"{name} is missing. {cure}")
-        # A bool is an int to Python; int() reads neither 4000 digits nor only ours.
-        if isinstance(raw, bool) or not _NUMBER.fullmatch(text):
-            raise ValueError(f"{name} {_shown(text)} is not a whole number. {cure}")
-        if len(text) > 12 or not low <= int(text) <= high:
-            raise ValueError(f"{name} {_shown(text, quote=False)} is out of range. {cure}")
-        return int(text), None
+    def clean(raw: object) -> tuple[Any, str | None]:
+        if holds_login(str(raw)):
+            raise ValueError(LOGIN_INSIDE)
+        return rule(raw)
 
     return clean
 
@@ -118,7 +143,7 @@ clean_poll_interval = whole_number("Interval", 1, 86_400)
 clean_batch_size = whole_number("Batch size", 1, 10_000)
 clean_send_attempts = whole_number("Send attempts", 1, 100)
 
-RULES: Mapping[str, Rule] = {
+_PLAIN_RULES: Mapping[str, Rule] = {
     "default_sender": clean_default_sender,
     "host": clean_host,
     "port": clean_port,
@@ -134,6 +159,11 @@ RULES: Mapping[str, Rule] = {
     "redirect_to": clean_redirect_to,
     "allowed_recipients": clean_allowed,
 }
+RULES: Mapping[str, Rule] = {
+    # The password is shown nowhere, and the server's own rule says more about a login.
+    name: rule if name in ("host", "password") else _without_login(rule)
+    for name, rule in _PLAIN_RULES.items()
+}
 """Field -> its rule, in the order of the page. A rule raises ValueError with a sentence."""
 
 
@@ -146,7 +176,5 @@ def _refuse_control(name: str, text: str, longest: int) -> None:
         )
 
 
-def _shown(raw: object, *, quote: bool = True) -> str:
-    text = str(raw)
-    text = text if len(text) <= 40 else f"{text[:39]}…"
-    return repr(text) if quote else text
+def _shown(raw: object) -> str:
+    return repr(shortened(str(raw)))

@@ -7,25 +7,44 @@ import re
 from dataclasses import dataclass
 
 from ..message import domain_to_ascii
+from ..pasted import holds_login, plain, unescaped
 from ..smtp.policy import is_never_mailed
 
-_SCHEMES: dict[str, tuple[int | None, str | None]] = {
-    "smtp": (None, None),
-    "smtps": (None, "tls"),
-    "smtp+ssl": (None, "tls"),
-    "smtp+tls": (None, "tls"),
-    "smtp+starttls": (None, "starttls"),
-    "submission": (587, "starttls"),
-    "submissions": (465, "tls"),
-}
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)[^\s]*")
-_BRACKETED = re.compile(r"\[(?:ipv6:)?([0-9a-f:.]+)\](?::(\d{1,5}))?", re.IGNORECASE)
-_WITH_PORT = re.compile(r"([^:]+):(\d{1,5})")
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+._-]*):(?P<slashes>/*)(?P<rest>.*)", re.IGNORECASE)
+_SCHEME_WORDS = frozenset(
+    ("smtp", "esmtp", "smtps", "ssl", "tls", "starttls", "submission", "submissions", "tcp", "mail")
+)
+_LABEL = re.compile(
+    r"[a-z_][\w. -]*=\s*|[a-z ()-]*\b(?:server|host|hostname|smtp|address|relay)\b[a-z ()]*:\s*"
+    r"(?!\d+\W*$)(?=.*[.\[])",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"[\u2022\u00b7*\u2023\u25e6\u25aa\u25cf\u25cb\u25ba\u2192\u2013\u2014-]+\s+")
+_PARTS = re.compile(
+    r"(?P<host>\[[^\]\s]+\]|[^\s:,;|/?#()\[\]]+)"
+    r"(?:[\s:,;|(]+(?:port[\s:=]*)?(?P<port>\d+)(?![\w.]))?(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_TLS_WORDS = frozenset(("ssl", "tls", "starttls", "smtps", "implicit", "explicit"))
+_WORDS = _TLS_WORDS | frozenset(("port", "smtp", "tcp", "secure", "recommended", "or", "and"))
+_PATH = re.compile(r"[/?#](?!\d+/?$)\S*")
+_LABELS_OF_MAIL = re.compile(
+    r"(?:e?smtp|mail|mx|relay|out|submission|exchange)[a-z0-9-]*\.", re.IGNORECASE
+)
+_WEB_PORTS = (80, 443, 8080, 8443)
+STARTTLS_PORTS = (25, 587, 2525)
+_LABEL_OF_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
 # What a copied text brings along: quotes, brackets, and blanks that nobody sees.
-_AROUND = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>,;\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_AROUND = (
+    " \t\r\n\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>{},;\\"
+    "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2022"
+)
 _EXAMPLE = "Type the name alone, such as smtp.example.com."
+_NO_AT = (
+    "A server address has no @ and no password. Type the server's name alone, such as "
+    "smtp.example.com; user name and password have fields of their own."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,7 @@ class PastedServer:
     """A-labels in lower case, or an IP address without brackets; "" for none."""
     port: int | None = None
     tls_mode: str | None = None
-    """``tls`` or ``starttls`` where the address asks for it."""
+    """One of `TLS_MODES` where the address asks for TLS."""
     note: str | None = None
 
 
@@ -51,7 +70,7 @@ def clean_host(raw: object) -> tuple[str, str | None]:
 
 
 def read_server(raw: object) -> PastedServer:
-    """Read a host name, an IP address, ``host:port`` or an ``smtp://`` URL.
+    """Read a host name, an IP address, ``host:port`` or an ``smtp://`` URL, as people paste them.
 
     Raises:
         ValueError: it is none of these; the sentence says why, without any credentials.
@@ -60,53 +79,111 @@ def read_server(raw: object) -> PastedServer:
     text = typed.strip(_AROUND)
     if not text:
         return PastedServer("")
-    if "@" in text:
+    opened = unescaped(plain(text))
+    if "@" in opened or holds_login(text):
         # Not repeated: in smtp://user:password@host it would show the password.
-        raise ValueError(
-            "A server address has no @. Type the server's name alone, such as smtp.example.com; "
-            "user name and password have fields of their own."
-        )
-    port, tls_mode, rest = _without_scheme(text)
-    host, own_port = _without_port(rest)
-    port = own_port or port
+        raise ValueError(_NO_AT)
+    opened = _BULLET.sub("", opened, count=1) if _BULLET.match(opened) else opened
+    if label := _LABEL.match(opened):
+        opened = opened[label.end() :].strip(_AROUND)
+    if _is_ip_address(opened):
+        host, port, tls_mode = opened, None, None
+    else:
+        host, port, tls_mode = _parts(opened.strip(), text)
     host = _host(host)
-    return PastedServer(host, port, tls_mode, _note(typed, text, host, port, tls_mode))
+    if tls_mode == "tls" and port in STARTTLS_PORTS:
+        # Programs write smtps:// and ssl:// for both ways; on these ports servers speak STARTTLS.
+        tls_mode = "automatic"
+    return PastedServer(host, port, tls_mode, _note(typed, text, opened, host, port, tls_mode))
 
 
-def _without_scheme(text: str) -> tuple[int | None, str | None, str]:
-    match = _URL.fullmatch(text)
-    if match is None:
-        return None, None, text
-    known = _SCHEMES.get(match[1].lower())
-    if known is None:
-        raise ValueError(f"{_shown(text)} is not the address of a mail server. {_EXAMPLE}")
-    return *known, match[2]
+def _parts(text: str, shown: str) -> tuple[str, int | None, str | None]:
+    """Return host, port and TLS mode of a URL, or of a name with what people write behind it."""
+    scheme_port, scheme_tls, rest, is_web = _without_scheme(text, shown)
+    found = _PARTS.fullmatch(rest)
+    if found is None:
+        raise ValueError(f"{_shown(shown)} is not a host name. {_EXAMPLE}")
+    port = int(found["port"]) if found["port"] and len(found["port"]) < 9 else None
+    if found["port"] and not 1 <= (port or 0) <= 65535:
+        raise ValueError(f"Port {found['port'][:9]} is out of range. Ports go from 1 to 65535.")
+    host = found["host"]
+    if is_web:
+        if not _LABELS_OF_MAIL.match(host) and port in (None, *_WEB_PORTS):
+            raise ValueError(f"{_shown(shown)} is not the address of a mail server. {_EXAMPLE}")
+        port = None if port in _WEB_PORTS else port
+    return host, port or scheme_port, _tls_behind(found["rest"], rest, shown) or scheme_tls
 
 
-def _without_port(text: str) -> tuple[str, int | None]:
-    match = _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text)
-    if match is None:
-        return text, None
-    if match[2] is None:
-        return match[1], None
-    if not 1 <= int(match[2]) <= 65535:
-        raise ValueError(f"Port {match[2]} is out of range. Ports go from 1 to 65535.")
-    return match[1], int(match[2])
+def _without_scheme(text: str, shown: str) -> tuple[int | None, str | None, str, bool]:
+    """Return the port and TLS mode that a scheme says, the rest, and whether it is the web's."""
+    found = _URL.fullmatch(text)
+    if found is None:
+        return None, None, text.lstrip("/"), False
+    scheme = re.sub(r"v?[\d.]+$", "", found["scheme"].lower())
+    words = set(re.split(r"[+._-]", scheme))
+    known = words <= _SCHEME_WORDS
+    if not found["slashes"] and not (known and "." in found["rest"]):
+        return None, None, text, False  # host:587, and not postfix's smtp:[host]
+    if scheme in ("http", "https"):
+        return None, None, found["rest"], True
+    if not known:
+        raise ValueError(f"{_shown(shown)} is not the address of a mail server. {_EXAMPLE}")
+    port = 587 if "submission" in words else 465 if "submissions" in words else None
+    tls_mode = "starttls" if port == 587 else "tls" if port == 465 else _tls_of(words)
+    return port, tls_mode, found["rest"], False
+
+
+def _tls_behind(rest: str, text: str, shown: str) -> str | None:
+    """Return the TLS mode that stands behind host and port: ``(SSL)``, ``/starttls``.
+
+    Raises:
+        ValueError: there is anything else but a path.
+    """
+    bare = rest.strip(" \t/()[]{},.;:|-")
+    words = set(re.findall(r"[a-z]+", bare.lower()))
+    if words <= _WORDS and not re.search(r"[^a-z\s/,()|-]", bare, re.IGNORECASE):
+        return _tls_of(words)
+    if _PATH.fullmatch(rest):
+        return None
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)+([\s,;|]+[\w-]+(\.[\w-]+)+)+", text):
+        raise ValueError(f"{_shown(shown)} names more than one server. Type one of them.")
+    if ":" in rest:
+        raise ValueError(f"{_shown(shown)} is neither a host name nor an IP address. {_EXAMPLE}")
+    raise ValueError(f"{_shown(shown)} is not a host name. {_EXAMPLE}")
+
+
+def _tls_of(words: set[str]) -> str | None:
+    """``tls`` alone says that there is TLS; programs disagree on how it begins."""
+    if words & {"starttls", "explicit"}:
+        return "starttls"
+    if words & {"ssl", "smtps", "implicit"}:
+        return "tls"
+    return "automatic" if "tls" in words else None
 
 
 def _host(text: str) -> str:
     name = text.strip().removesuffix(".")
+    bracketed = name.startswith("[") and name.endswith("]")
+    if bracketed:
+        name = re.sub(r"^ipv6:", "", name[1:-1], flags=re.IGNORECASE)
     if not name.isascii():
         name = domain_to_ascii(name)
     name = name.lower()
-    # Only now: full-width digits and dots are an IP address once they are written plainly.
     if ":" in name or _NUMERIC.fullmatch(name.rsplit(".", 1)[-1]):
         return _ip_address(name)
     if len(name) > 253:
         raise ValueError("The server address is longer than 253 characters. Shorten it.")
-    if not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    if not all(_LABEL_OF_NAME.fullmatch(label) for label in name.split(".")):
         raise ValueError(f"{_shown(text)} is not a host name. {_EXAMPLE}")
     return name
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ip_address(text: str) -> str:
@@ -123,16 +200,20 @@ def _ip_address(text: str) -> str:
     return address.compressed
 
 
-def _note(typed: str, text: str, host: str, port: int | None, tls_mode: str | None) -> str | None:
+def _note(
+    typed: str, text: str, opened: str, host: str, port: int | None, tls_mode: str | None
+) -> str | None:
     taken = ["host", *(["port"] if port else []), *(["TLS"] if tls_mode else [])]
     if port or tls_mode or "://" in text:
         what = " and ".join(taken) if len(taken) < 3 else "host, port and TLS"
         return f"Taken from {_shown(text)}: {what}."
-    if not text.isascii():
+    if not opened.isascii():
         return f"{_shown(text)} is written {host} in the domain name system."
-    if text != typed:
-        return "Removed what stood around the host name."
-    return None
+    if opened != text or opened.lower().removesuffix(".").strip("[]") != host:
+        if _is_ip_address(opened.strip("[]")) and opened == text:
+            return None  # another spelling of the same address
+        return f"Read {_shown(text)} as {host}."
+    return None if text == typed else "Removed what stood around the host name."
 
 
 def _shown(text: str) -> str:

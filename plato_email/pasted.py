@@ -1,0 +1,125 @@
+"""What copying brings along: characters that cannot be seen, and logins inside an address.
+
+A login in an address (``smtps://user:password@host``) may be typed into any field, so every field
+that shows a value again, and every error that quotes one, goes through `without_login`. Where it
+is not certain which part is the password, more is cut than needed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote
+
+# Fillers that Unicode counts among letters, marks or symbols, although they show nothing.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_FORMATS = ("Cf", "Zl", "Zp")
+_LOOKALIKES = str.maketrans(
+    {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+    | {"\u3002": ".", "\uff61": ".", "\u2024": ".", "\ufe6b": "@", "\ufe55": ":", "\u2236": ":"}
+)
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_SHOWN_CHARACTERS = 4
+
+_NAME_AND_ADDRESS = re.compile(r"[^<>@]*<[^<>:@\s]+@[^<>@\s]+>")
+_LABEL = re.compile(
+    r"(?:^|(?<=[\s,;<\"']))(?:mailto:|(?:from|to|sender|reply-to|e-?mail|address|name|user(?:name)?"
+    r"|login)\s*:\s+)",
+    re.IGNORECASE,
+)
+_NAMED_SECRET = re.compile(
+    r"\b(?:pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[_-]?key|kennwort|senha|contrase\xf1a"
+    r"|mot de passe)\s*[:=]\s*(?!\d{1,5}\s*$)\S",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\s*(?P<place>[\w-]+(?:\.[\w-]+)+:\d+)\s*:.*:.*")
+_FIRST_MARK = re.compile(r"(?P<before>(?:.*?[\s,;<(\"'])??)(?P<token>[^\s,;<(\"']*?)(?::|//)")
+_MAIL_SCHEME = re.compile(
+    r"(?:e?smtps?|submissions?|ssl|tls)(?:[+.-](?:ssl|tls|starttls))?", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"\s*(?P<place>(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?)(?:[/?#].*|[>)\]\"',;.\s]*)",
+    re.IGNORECASE,
+)
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a character shows nothing and takes no room: zero-width, joiners, soft hyphens."""
+    return (
+        unicodedata.category(character) in _FORMATS
+        or character in _FILLERS
+        or "\ufe00" <= character <= "\ufe0f"
+    )
+
+
+def is_odd_blank(character: str) -> bool:
+    """Whether it looks like a blank and is none: no-break, thin, ideographic and so on."""
+    return character != " " and unicodedata.category(character) == "Zs"
+
+
+def unseen(text: str) -> list[str]:
+    """Return the characters of ``text`` that cannot be seen, or told from a blank, once each."""
+    return list(dict.fromkeys(c for c in text if is_invisible(c) or is_odd_blank(c)))
+
+
+def named(characters: list[str]) -> str:
+    """Name characters: ``no-break space (U+00A0), soft hyphen (U+00AD)``."""
+    names = [
+        f"{unicodedata.name(each, 'unnamed character').lower()} (U+{ord(each):04X})"
+        for each in characters[:_SHOWN_CHARACTERS]
+    ]
+    more = ["others"] if len(characters) > _SHOWN_CHARACTERS else []
+    return ", ".join(names + more)
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without invisible characters, full-width forms and odd blanks as in ASCII."""
+    seen = "".join(
+        " " if is_odd_blank(each) or each in "\u2028\u2029" else each
+        for each in text
+        if each in "\u2028\u2029" or not is_invisible(each)
+    )
+    return seen.translate(_LOOKALIKES)
+
+
+def unescaped(text: str) -> str:
+    """Return ``text`` with its percent escapes decoded, also where that was done twice."""
+    for _ in range(3):
+        if not _ESCAPE.search(text):
+            break
+        text = unquote(text, errors="replace")
+    return text
+
+
+def holds_login(text: str) -> bool:
+    """Whether a user name and a password, or what may be one, stand in ``text``."""
+    return any(_cut(line) is not None for line in text.split("\n"))
+
+
+def without_login(text: str) -> str:
+    """Return ``text`` without what may be a login: of a URL, scheme, host and port remain."""
+    if not holds_login(text):
+        return text
+    cut = ((line, _cut(line)) for line in text.split("\n"))
+    return "\n".join(line if rest is None else rest for line, rest in cut)
+
+
+def _cut(line: str) -> str | None:
+    """Return a line without its login, ``None`` where there is none."""
+    text = unescaped(plain(line))
+    if _NAME_AND_ADDRESS.fullmatch(text.strip()):
+        return None
+    if secret := _NAMED_SECRET.search(text):
+        before = text[: secret.start()].rstrip(" \t?&;,")
+        rest = _cut(before)
+        return before if rest is None else rest
+    if listed := _LISTED.fullmatch(text):
+        return listed["place"]
+    # The last @: a user name may be an address, and a password may have anything in it.
+    head, at, tail = text.rpartition("@")
+    mark = _FIRST_MARK.match(_LABEL.sub("", head)) if at else None
+    if mark is None:
+        return None
+    scheme = f"{mark['token']}://" if _MAIL_SCHEME.fullmatch(mark["token"]) else ""
+    place = _PLACE.fullmatch(tail)
+    return mark["before"].rstrip("<(\"'") + (scheme + place["place"] if place else "")
