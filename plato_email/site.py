@@ -22,6 +22,7 @@ from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
 from .errors import ConfigurationError, KeyRingError, SettingsError
 from .outbox import CONTENT, Outbox
+from .pasted import holds_login
 from .reporting import SignalEvents, tell_of
 from .settings import RULES, Pin, Reencrypted, SettingsStore, read_server
 from .signals import message_queued
@@ -341,7 +342,9 @@ def _check_allowed(entries: tuple[str, ...]) -> tuple[str, ...]:
     try:
         allowed_servers(entries)
     except ValueError as error:
-        raise ConfigurationError(f"PLATO_EMAIL_ALLOWED_SERVERS: {error}.") from None
+        hides = any(map(holds_login, entries))
+        words = "its value is neither a host name nor a network" if hides else error
+        raise ConfigurationError(f"PLATO_EMAIL_ALLOWED_SERVERS: {words}.") from None
     return entries
 
 
@@ -362,7 +365,7 @@ def _clean(field: str, key: str, value: Any) -> Any:
             raise ValueError(f"{value!r} is more than a host. Set the port and TLS by their keys.")
     except ValueError as error:
         raise ConfigurationError(f"{key}: {error}") from None
-    if note and field in ("username", "password"):
+    if note:
         log.warning("%s: %s", key, note)
     return cleaned
 

@@ -98,3 +98,25 @@ def test_login_switched_on_with_nothing_typed(open_page: OpenPage, served: Serve
     expect(page.locator("#pe-username-problem")).to_contain_text("The user name is empty")
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Requires authentication")).to_be_checked()
+
+
+def test_pasted_login_is_in_no_address(open_page: OpenPage, served: Served) -> None:
+    """What the page asks while one types is written into access logs: no password is in it."""
+    page = open_page(served, signed_in=False).page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/admin/email/settings")
+    page.get_by_label("Default Sender").fill("me@grove.example")
+    page.get_by_label("Server Address").fill("smtps://me:S3CRETQ@smtp.grove.example:587")
+    with page.expect_response(lambda response: "/provider" in response.url):
+        page.get_by_label("Server Address").blur()
+    page.get_by_label("Default Sender").fill("me:S3CRETQ@grove.example")
+    with page.expect_response(lambda response: "/provider" in response.url):
+        page.get_by_label("Default Sender").blur()
+    page.get_by_role("button", name="Save Settings").click()
+    expect(page.locator("#pe-host")).to_have_value("smtp.grove.example")
+    expect(page.locator("#pe-host-problem")).to_contain_text("no @")
+    expect(page.get_by_label("Username")).to_be_visible()
+    assert any("/provider" in each for each in asked)
+    assert not any("S3CRETQ" in each for each in asked)
+    assert "S3CRETQ" not in page.content()

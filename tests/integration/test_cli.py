@@ -285,3 +285,26 @@ class TestKeys:
         ):
             result = email(host, "keys", "new")
         assert (result.exit_code, "PLATO_EMAIL_KEYS" in result.output) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--host", "--port", "--username", "--sender", ""])
+def test_password_in_the_wrong_place_is_not_repeated(host: Host, option: str) -> None:
+    """Neither by an option of the test nor by its recipient."""
+    host.configure(2525)
+    url = "smtps://me:S3CRETQ@smtp.example.com:587"
+    result = email(host, "test", *filter(None, (option, url)))
+    assert result.exit_code == 1
+    assert "S3CRETQ" not in result.output
+    assert "S3CRETQ" not in email(host, "dns", "--sender", url).output
+    assert "S3CRETQ" not in email(host, "dns", "--server", url).output
+
+
+def test_options_are_read_as_the_page_reads_them(host: Host, catcher: Catcher) -> None:
+    """What was pasted behind an option is understood, and said."""
+    host.configure(1)
+    words = ("--host", f"{catcher.host}: {catcher.port}", "--port", "", "--tls", "off")
+    result = email(host, "test", "Me <me@example.org>", *words, "--sender", "root@localhost")
+    assert result.exit_code == 0, result.output
+    assert "host: Taken from" in result.output
+    assert "default_sender: " in result.output
+    assert "me@example.org" in result.output

@@ -112,6 +112,46 @@ def test_no_secret_in_repr_or_error() -> None:
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        *("PLATO_EMAIL_HOST", "MAIL_SERVER", "PLATO_EMAIL_DEFAULT_SENDER", "MAIL_DEFAULT_SENDER"),
+        *("PLATO_EMAIL_PORT", "MAIL_PORT", "PLATO_EMAIL_USE_TLS", "PLATO_EMAIL_TLS_MODE"),
+        *("PLATO_EMAIL_USERNAME", "MAIL_USERNAME", "PLATO_EMAIL_REDIRECT_TO"),
+        *("PLATO_EMAIL_ALLOWED_RECIPIENTS", "PLATO_EMAIL_ALLOWED_SERVERS", "PLATO_EMAIL_RESOLVER"),
+    ],
+)
+def test_password_in_the_wrong_key_is_not_repeated(tmp_path: Path, key: str) -> None:
+    """A URL with a login is refused by key; the error, which ends in logs, is free of it."""
+    with (
+        fresh_database("sqlite", tmp_path) as url,
+        pytest.raises(ConfigurationError, match=key) as found,
+        hosted(url, tmp_path, **{key: "smtps://me:S3CRETQ@smtp.example.com:587"}),
+    ):
+        pass
+    assert "S3CRETQ" not in str(found.value)
+    assert found.value.__suppress_context__
+
+
+def test_pins_are_read_as_the_page_reads_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was pasted into the configuration is understood, and the log names the key."""
+    pins = {
+        "PLATO_EMAIL_HOST": "smtp.shop.example/",
+        "PLATO_EMAIL_USERNAME": "me\u200b@shop.example",
+        "PLATO_EMAIL_PASSWORD": "abcd\u00a0efgh",
+        "PLATO_EMAIL_PORT": "\uff15\uff18\uff17",
+    }
+    with fresh_database("sqlite", tmp_path) as url, hosted(url, tmp_path, **pins) as host:
+        settings = host.site.load_settings().settings
+    assert (settings.host, settings.port) == ("smtp.shop.example", 587)
+    assert (settings.username, settings.password) == ("me@shop.example", "abcd\u00a0efgh")
+    for key, fact in (("HOST", "shop"), ("USERNAME", "U+200B"), ("PASSWORD", "U+00A0")):
+        assert any(f"PLATO_EMAIL_{key}" in each and fact in each for each in caplog.messages)
+    assert "efgh" not in caplog.text
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("PLATO_EMAIL_HOST", "not a host"),

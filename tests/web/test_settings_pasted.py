@@ -16,6 +16,7 @@ from tests.web.html import Document
 
 if TYPE_CHECKING:
     from tests.support.sites import Host
+    from tests.support.smtp_servers import Catcher
 
 SITE: dict[str, str | None] = {
     "default_sender": "Shop <me@shop.example>",
@@ -208,3 +209,14 @@ def test_allow_list_refuses_what_is_no_domain(admin: Admin, host: Host, typed: s
     assert repr(typed) in page.one(id="pe-allowed_recipients-problem").text
     assert page.field("allowed_recipients").text == whole
     assert host.site.load_settings().version == 0
+
+
+def test_notes_come_with_a_test_that_htmx_asks_for(
+    admin: Admin, host: Host, catcher: Catcher
+) -> None:
+    """What was understood is said at the field before it is known how the test ends."""
+    host.configure(catcher.port)
+    typed = {"host": f"{catcher.host}: {catcher.port}", "port": "", "password": ""}
+    begun = admin.begin_by_htmx(**typed, recipient="me@shop.example")
+    assert "Taken from" in Document(begun.text).one(id="pe-host-note").text
+    assert not Document(admin.watch(begun).text).all(hx_target="#pe-host-notes")
