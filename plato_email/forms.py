@@ -235,10 +235,13 @@ class SettingsForm:
         )
 
     @classmethod
-    def typed(cls, data: MultiDict[str, str], stored: StoredSettings) -> SettingsForm:
+    def typed(
+        cls, data: MultiDict[str, str], stored: StoredSettings, *, comes_back: bool = True
+    ) -> SettingsForm:
         """The form as it was sent, with what the pressed button fills in.
 
-        A pinned field keeps its value, whatever was sent for it.
+        A pinned field keeps its value, whatever was sent for it. Where the whole form comes back,
+        a URL with a login is taken apart, and the fields of the login are opened.
         """
         data = filled(data)
         opened = cls.of(stored)
@@ -249,7 +252,8 @@ class SettingsForm:
         values["password"] = ""
         values["recipient"] = data.get("recipient", str(values["recipient"])).strip()
         unshown = _cut_logins(values)
-        notes = _fill_in_server(values, stored.pinned) if "host" in unshown else {}
+        fills = comes_back and "host" in unshown
+        notes = _fill_in_server(values, stored.pinned) if fills else {}
         login = _wants_login(data, opened) or bool(notes and "username" not in stored.pinned)
         if not login and "username" not in stored.pinned:
             values["username"] = ""
@@ -399,7 +403,7 @@ def _fill_in_server(values: dict[str, Value], pinned: Collection[str]) -> dict[s
         values |= {"use_tls": True, "tls_mode": server.tls_mode}
         filled_in.append("TLS")
     words = ", ".join(filled_in)
-    return {"host": f"Filled in from what you typed: {words}. The login in it was not kept."}
+    return {"host": f"Filled in from what you typed: {words}. The login was not kept: type it."}
 
 
 def _typed(each: Field, data: MultiDict[str, str], before: Value) -> Value:

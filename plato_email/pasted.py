@@ -63,13 +63,14 @@ def unseen(text: str) -> list[str]:
 
 
 def named(characters: list[str]) -> str:
-    """Name characters: ``no-break space (U+00A0), soft hyphen (U+00AD)``."""
-    names = [
-        f"{unicodedata.name(each, 'unnamed character').lower()} (U+{ord(each):04X})"
-        for each in characters[:_SHOWN_CHARACTERS]
-    ]
-    more = ["others"] if len(characters) > _SHOWN_CHARACTERS else []
-    return ", ".join(names + more)
+    """Name characters: ``a no-break space (U+00A0) and an em dash (U+2014)``."""
+    names = []
+    for each in characters[:_SHOWN_CHARACTERS]:
+        name = unicodedata.name(each, "unnamed character").lower()
+        names.append(f"{'an' if name[0] in 'aeiou' else 'a'} {name} (U+{ord(each):04X})")
+    if len(characters) > _SHOWN_CHARACTERS:
+        names.append("others")
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
 
 
 def plain(text: str) -> str:
@@ -80,6 +81,12 @@ def plain(text: str) -> str:
         if each in "\u2028\u2029" or not is_invisible(each)
     )
     return seen.translate(_LOOKALIKES)
+
+
+def ascii_digits(text: str) -> str:
+    """Return ``text`` with the decimal digits of any script as 0 to 9."""
+    values = ((each, unicodedata.decimal(each, None)) for each in text)
+    return "".join(each if value is None else str(value) for each, value in values)
 
 
 def unescaped(text: str) -> str:

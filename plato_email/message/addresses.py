@@ -138,7 +138,7 @@ def _check_local(local: str, address: str) -> None:
     if not local:
         raise ValueError(f"{shortened(address)} has nothing before the @. {_CURE}")
     if not _DOT_ATOM.fullmatch(local) and not _QUOTED_LOCAL.fullmatch(local):
-        if "," in local or ";" in local:
+        if "," in local or ";" in local or ("@" in local and " " in local):
             raise ValueError(_several(address))
         raise ValueError(
             f"{shortened(address)} is not a valid address: the part before the @ has a character "

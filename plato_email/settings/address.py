@@ -86,6 +86,8 @@ def remark_on_sender(sender: str) -> str | None:
             f"Receiving servers cannot find the domain {domain}, so many refuse mail from it, and "
             "replies are lost. Use an address of your own domain."
         )
+    if not sender.isascii() and domain != sender.rpartition("@")[2].rstrip(">").lower():
+        return f"In mail, the domain is written {domain}."
     return None
 
 

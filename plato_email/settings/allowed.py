@@ -66,6 +66,8 @@ def _entries(text: str) -> list[str]:
 
 def _clean(typed: str) -> str:
     entry = re.sub("^mailto:", "", typed.strip(_AROUND), flags=re.IGNORECASE)
+    if entry == "*":
+        raise ValueError(_neither(typed, "To let mail go to everyone, choose the mode Live."))
     if not entry.strip("@*."):
         raise ValueError(_neither(typed, "Write a domain such as example.com, or an address."))
     whole = _ALL_OF_A_DOMAIN.fullmatch(entry)

@@ -101,6 +101,11 @@ class _Draft:
     def settings(self) -> Settings:
         return replace(self.base, **self.values)
 
+    @property
+    def typed_port(self) -> str:
+        """The port as it was typed; the one from before where none was sent."""
+        return plain(str(self.form.get("port", self.base.port))).strip()
+
     def apply(self, name: str) -> None:
         if name not in self.form:
             return
@@ -145,11 +150,14 @@ def _follow_address(draft: _Draft, server: PastedServer) -> None:
         draft.remark("use_tls", "Switched on: the server address asks for TLS.")
     draft.values["use_tls"] = True
     if "tls_mode" in draft.form:
-        draft.values["tls_mode"] = server.tls_mode
+        # Programs call either way SSL: where STARTTLS is spoken, the port decides.
+        by_port = server.port is None and draft.typed_port in map(str, STARTTLS_PORTS)
+        mode = "automatic" if by_port and server.tls_mode == "tls" else server.tls_mode
+        draft.values["tls_mode"] = mode
 
 
 def _clean_port(draft: _Draft, server: PastedServer) -> None:
-    typed = plain(str(draft.form.get("port", draft.base.port))).strip()
+    typed = draft.typed_port
     if "port" not in draft.form or typed not in ("", str(draft.base.port)):
         draft.apply("port")
         port = draft.settings.port

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 
-from ..pasted import plain
+from ..pasted import ascii_digits, plain
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:[ ,'\u2019][0-9]{3})+")
@@ -19,6 +18,7 @@ _SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
     **dict.fromkeys(("h", "hr", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
 }
 UNITS: Mapping[str, Mapping[str, int]] = {
     "Port": dict.fromkeys(
@@ -39,7 +39,7 @@ def whole_number(name: str, low: int, high: int) -> Callable[[object], tuple[int
         cure = f"Type a number from {low} to {high}."
         if not typed:
             raise ValueError(f"{name} is missing. {cure}")
-        text = "".join(map(_ascii_digit, typed))
+        text = ascii_digits(typed)
         # A bool is an int to Python; int() reads neither 4000 digits nor only ours.
         found = None if isinstance(raw, bool) else _read(text, UNITS[name], name != "Port")
         if found is None:
@@ -55,12 +55,6 @@ def whole_number(name: str, low: int, high: int) -> Callable[[object], tuple[int
         return number, said
 
     return clean
-
-
-def _ascii_digit(character: str) -> str:
-    """Any decimal digit as ASCII; ``int`` would do so, too, but for what is around it."""
-    value = unicodedata.decimal(character, None)
-    return character if value is None else str(value)
 
 
 def _read(text: str, units: Mapping[str, int], may_group: bool) -> tuple[str, int] | None:

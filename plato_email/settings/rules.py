@@ -67,7 +67,9 @@ def _bare_username(name: str) -> str:
     for quotes in _QUOTES:
         if len(name) > 2 and name[0] == quotes[0] and name[-1] == quotes[1]:
             name = name[1:-1].strip()
-    return re.sub(r"\s*@\s*", "@", name) if name.count("@") == 1 else name
+    if name.count("@") != 1:
+        return name
+    return re.sub(r"\s*@\s*", "@", name).rstrip(",;")
 
 
 def clean_password(raw: object) -> tuple[str, str | None]:

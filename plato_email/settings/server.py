@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..message import domain_to_ascii
-from ..pasted import holds_login, plain, unescaped
+from ..pasted import ascii_digits, holds_login, plain, unescaped
 from ..smtp.policy import is_never_mailed
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+._-]*):(?P<slashes>/*)(?P<rest>.*)", re.IGNORECASE)
@@ -20,14 +20,23 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"[\u2022\u00b7*\u2023\u25e6\u25aa\u25cf\u25cb\u25ba\u2192\u2013\u2014-]+\s+")
-_PARTS = re.compile(
-    r"(?P<host>\[[^\]\s]+\]|[^\s:,;|/?#()\[\]]+)"
-    r"(?:[\s:,;|(]+(?:port[\s:=]*)?(?P<port>\d+)(?![\w.]))?(?P<rest>.*)",
-    re.IGNORECASE,
+_PARTS = re.compile(r"(?P<host>\[[^\]\s]+\]|[^\s:,;|/?#()\[\]]+)(?P<behind>.*)")
+_NOT_BEHIND = re.compile(r"[^a-z0-9\s:,;|/()\[\]{}=.-]", re.IGNORECASE)
+_PORT_AND_PATH = re.compile(r"(?::(?P<port>\d+))?[/?#]\S*")
+_WORDS = frozenset(
+    (
+        "port",
+        "ssl",
+        "tls",
+        "starttls",
+        "smtp",
+        "smtps",
+        "tcp",
+        "implicit",
+        "explicit",
+        "recommended",
+    )
 )
-_TLS_WORDS = frozenset(("ssl", "tls", "starttls", "smtps", "implicit", "explicit"))
-_WORDS = _TLS_WORDS | frozenset(("port", "smtp", "tcp", "secure", "recommended", "or", "and"))
-_PATH = re.compile(r"[/?#](?!\d+/?$)\S*")
 _LABELS_OF_MAIL = re.compile(
     r"(?:e?smtp|mail|mx|relay|out|submission|exchange)[a-z0-9-]*\.", re.IGNORECASE
 )
@@ -35,7 +44,7 @@ _WEB_PORTS = (80, 443, 8080, 8443)
 STARTTLS_PORTS = (25, 587, 2525)
 _LABEL_OF_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
-# What a copied text brings along: quotes, brackets, and blanks that nobody sees.
+# What a copied text brings along: quotes, brackets, and blanks that cannot be seen.
 _AROUND = (
     " \t\r\n\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>{},;\\"
     "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2022"
@@ -103,15 +112,16 @@ def _parts(text: str, shown: str) -> tuple[str, int | None, str | None]:
     found = _PARTS.fullmatch(rest)
     if found is None:
         raise ValueError(f"{_shown(shown)} is not a host name. {_EXAMPLE}")
-    port = int(found["port"]) if found["port"] and len(found["port"]) < 9 else None
-    if found["port"] and not 1 <= (port or 0) <= 65535:
-        raise ValueError(f"Port {found['port'][:9]} is out of range. Ports go from 1 to 65535.")
+    digits, tls_mode = _behind(ascii_digits(found["behind"]), rest, shown)
+    port = int(digits) if digits and len(digits) < 9 else None
+    if digits and not 1 <= (port or 0) <= 65535:
+        raise ValueError(f"Port {digits[:9]} is out of range. Ports go from 1 to 65535.")
     host = found["host"]
     if is_web:
         if not _LABELS_OF_MAIL.match(host) and port in (None, *_WEB_PORTS):
             raise ValueError(f"{_shown(shown)} is not the address of a mail server. {_EXAMPLE}")
         port = None if port in _WEB_PORTS else port
-    return host, port or scheme_port, _tls_behind(found["rest"], rest, shown) or scheme_tls
+    return host, port or scheme_port, tls_mode or scheme_tls
 
 
 def _without_scheme(text: str, shown: str) -> tuple[int | None, str | None, str, bool]:
@@ -133,21 +143,21 @@ def _without_scheme(text: str, shown: str) -> tuple[int | None, str | None, str,
     return port, tls_mode, found["rest"], False
 
 
-def _tls_behind(rest: str, text: str, shown: str) -> str | None:
-    """Return the TLS mode that stands behind host and port: ``(SSL)``, ``/starttls``.
+def _behind(text: str, whole: str, shown: str) -> tuple[str, str | None]:
+    """Return the port and the TLS mode that stand behind a host: ``:465 (SSL)``, ``/starttls``.
 
     Raises:
         ValueError: there is anything else but a path.
     """
-    bare = rest.strip(" \t/()[]{},.;:|-")
-    words = set(re.findall(r"[a-z]+", bare.lower()))
-    if words <= _WORDS and not re.search(r"[^a-z\s/,()|-]", bare, re.IGNORECASE):
-        return _tls_of(words)
-    if _PATH.fullmatch(rest):
-        return None
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)+([\s,;|]+[\w-]+(\.[\w-]+)+)+", text):
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    numbers = re.findall(r"[0-9]+", text)
+    if words <= _WORDS and len(numbers) < 2 and not _NOT_BEHIND.search(text):
+        return "".join(numbers), _tls_of(words)
+    if found := _PORT_AND_PATH.fullmatch(text):
+        return found["port"] or "", None
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)+([\s,;|]+[\w-]+(\.[\w-]+)+)+", whole):
         raise ValueError(f"{_shown(shown)} names more than one server. Type one of them.")
-    if ":" in rest:
+    if ":" in text:
         raise ValueError(f"{_shown(shown)} is neither a host name nor an IP address. {_EXAMPLE}")
     raise ValueError(f"{_shown(shown)} is not a host name. {_EXAMPLE}")
 

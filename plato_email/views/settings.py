@@ -81,7 +81,7 @@ def fill() -> ResponseReturnValue:
 
 def typed_form(stored: StoredSettings) -> SettingsForm:
     """The form as it was sent; whom the test mails go to is remembered for this session."""
-    form = SettingsForm.typed(request.form, stored)
+    form = SettingsForm.typed(request.form, stored, comes_back=not is_fragment())
     if "recipient" in request.form:
         remember_recipient(str(form.values["recipient"]), stored.settings.sender_address)
     return form

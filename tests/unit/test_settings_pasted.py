@@ -94,6 +94,7 @@ for _number, _typed in enumerate(
         "me\uff20shop.example",
         "me @ shop.example",
         "Username: me@shop.example",
+        "me@shop.example,",
         '"Me, Myself" <me@shop.example>',
     )
 ):
@@ -118,6 +119,9 @@ for _number, (_typed, _port, _tls_mode) in enumerate(
         ("smtp.shop.example:465/ssl", 465, "tls"),
         ("{smtp.shop.example:465/ssl}", 465, "tls"),
         ("smtp.shop.example:587 TLS", 587, "automatic"),
+        ("smtp.shop.example SSL 465", 465, "tls"),
+        ("smtp.shop.example (Port 465, SSL)", 465, "tls"),
+        ("smtp.shop.example, port 587, STARTTLS", 587, "starttls"),
     )
 ):
     CASES[f"host-tls-{_number}"] = Case(
@@ -137,6 +141,9 @@ for _number, _typed in enumerate(
         "smtp.shop.example port 587",
         "smtp.shop.example (port: 587)",
         "smtp.shop.example:587/",
+        "smtp.shop.example/587",
+        "smtp.shop.example - 587",
+        "smtp.shop.example:587/path?x=1",
         "smtp.shop.example:587/tcp",
         "[smtp.shop.example]:587",
         "smtp:[smtp.shop.example]:587",
@@ -145,6 +152,7 @@ for _number, _typed in enumerate(
         "smtp%3A%2F%2Fsmtp.shop.example%3A587",
         "\uff53\uff4d\uff54\uff50.shop.example\uff1a\uff15\uff18\uff17",
         "\u2022 smtp.shop.example:587",
+        "smtp.shop.example:\u0665\u0668\u0667",
     )
 ):
     CASES[f"host-port-{_number}"] = Case(
@@ -169,12 +177,16 @@ for _number, _typed in enumerate(
     )
 ):
     CASES[f"host-{_number}"] = Case({"host": _typed}, HOST, ("host", ""))
+CASES["host-tls-beside-a-port"] = Case(
+    {**OPEN, "host": "smtp.shop.example (SSL)", "port": "587"},
+    {**HOST, "port": 587, "use_tls": True, "tls_mode": "automatic"},
+    ("use_tls", "TLS"),
+)
 for _number, (_typed, _fact) in enumerate(
     (
         ("smtp1.shop.example, smtp2.shop.example", "more than one server"),
         ("https://shop.example", "https://shop.example"),
         ("ftp://smtp.shop.example", "ftp://"),
-        ("smtp.shop.example/587", "smtp.shop.example/587"),
         ("smtp.shop.example:587:465", "587:465"),
         ("smtp shop example", "smtp shop example"),
         ("me@smtp.shop.example", "no @"),
@@ -202,6 +214,7 @@ for _number, (_field, _typed, _value) in enumerate(
         ("poll_interval", "30 seconds", 30),
         ("poll_interval", "5 min", 300),
         ("poll_interval", "2 hours", 7200),
+        ("poll_interval", "1 day", 86400),
         ("send_attempts", "5x", 5),
     )
 ):
@@ -243,11 +256,26 @@ for _number, (_typed, _sender) in enumerate(
 ):
     CASES[f"sender-{_number}"] = _case_of("default_sender", _typed, _sender, "me@shop.example")
 for _number, _domain in enumerate(
-    ("intranet", "mail.local", "a.test", "a.invalid", "corp.internal", "example.com", "[192.0.2.1]")
+    (
+        "intranet",
+        "noreply",
+        "mail.local",
+        "a.test",
+        "a.invalid",
+        "corp.internal",
+        "example.com",
+        "[192.0.2.1]",
+    )
 ):
     CASES[f"sender-domain-{_number}"] = _case_of(
         "default_sender", f"Shop <me@{_domain}>", f"Shop <me@{_domain}>", _domain
     )
+CASES["sender-idn"] = _case_of(
+    "default_sender", "Shop <me@m\u00fcnchen.de>", "Shop <me@m\u00fcnchen.de>", "xn--mnchen-3ya.de"
+)
+CASES["sender-local-part"] = _case_of(
+    "default_sender", "m\u00e9@shop.example", "m\u00e9@shop.example", "before the @"
+)
 for _number, _typed in enumerate(
     (
         "a@shop.example, b@shop.example",
