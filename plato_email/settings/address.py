@@ -138,5 +138,5 @@ def _refuse_several(text: str) -> None:
 def _changed(typed: str, text: str) -> str:
     found = unseen(typed.strip("".join(unseen(typed)) + " "))
     if found and plain(typed) != typed:
-        return f"Removed or replaced: {named(found)}. The address is {text}."
+        return f"Removed or replaced hidden characters: {named(found)}. The address is {text}."
     return f"Read {shortened(typed)!r} as {text}."

@@ -49,10 +49,9 @@ def whole_number(name: str, low: int, high: int) -> Callable[[object], tuple[int
             raise ValueError(f"{name} {shortened(typed)} is out of range. {cure}")
         number = int(digits) * factor
         unit = " seconds" if name == "Interval" else ""
-        said = (
-            None if str(raw).strip() == digits else f"Read {shortened(typed)!r} as {number}{unit}."
-        )
-        return number, said
+        given = str(raw).strip()
+        said = f"Read {shortened(given)!r} as {number}{unit}."
+        return number, None if given == digits else said
 
     return clean
 

@@ -44,10 +44,11 @@ def clean_username(raw: object) -> tuple[str, str | None]:
     _refuse_control("user name", text.strip(_INVISIBLE), _USERNAME_LENGTH)
     name = plain(text).strip()
     notes = []
-    if name != text.strip(_INVISIBLE):
-        found = unseen(text.strip(_INVISIBLE)) or ["full-width characters"]
-        what = named(found) if len(found[0]) == 1 else found[0]
-        notes.append(f"Removed from the user name or replaced by plain characters: {what}.")
+    kept = text.strip(_INVISIBLE)
+    if found := unseen(kept):
+        notes.append(f"Removed or replaced hidden characters in the user name: {named(found)}.")
+    elif name != kept:
+        notes.append("Replaced full-width characters in the user name by plain ones.")
     elif name != text:
         notes.append("Removed the blanks around the user name.")
     bare = _bare_username(name)

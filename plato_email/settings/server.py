@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from ..message import domain_to_ascii
-from ..pasted import ascii_digits, holds_login, plain, unescaped
+from ..pasted import ascii_digits, holds_login, named, plain, unescaped, unseen
 from ..smtp.policy import is_never_mailed
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+._-]*):(?P<slashes>/*)(?P<rest>.*)", re.IGNORECASE)
@@ -217,6 +217,8 @@ def _note(
     if port or tls_mode or "://" in text:
         what = " and ".join(taken) if len(taken) < 3 else "host, port and TLS"
         return f"Taken from {_shown(text)}: {what}."
+    if found := unseen(text):
+        return f"Removed or replaced hidden characters: {named(found)}. The host is {host}."
     if not opened.isascii():
         return f"{_shown(text)} is written {host} in the domain name system."
     if opened != text or opened.lower().removesuffix(".").strip("[]") != host:
