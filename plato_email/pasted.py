@@ -99,7 +99,7 @@ def unescaped(text: str) -> str:
 
 
 def holds_login(text: str) -> bool:
-    """Whether a user name and a password, or what may be one, stand in ``text``."""
+    """Whether a user name and a password, or what may be one, are in ``text``."""
     return any(_cut(line) is not None for line in text.split("\n"))
 
 

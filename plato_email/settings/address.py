@@ -18,15 +18,8 @@ _NAME_THEN_ADDRESS = re.compile(
 )
 _ADDRESS_THEN_NAME = re.compile(r"(?P<address>\S+@\S+)\s+\((?P<name>[^<>@,;:\"()]+)\)")
 _QUOTES = (
-    '""',
-    "''",
-    "\u201c\u201d",
-    "\u2018\u2019",
-    "\u201e\u201c",
-    "\u00ab\u00bb",
-    "``",
-    "()",
-    "[]",
+    *('""', "''", "``", "()", "[]"),
+    *("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb"),
 )
 # RFC 2606, RFC 6761, RFC 6762, RFC 8375, the private-use TLD of ICANN, and what routers give out.
 _PRIVATE = (
@@ -36,7 +29,7 @@ _PRIVATE = (
 
 
 def read_address(raw: object) -> tuple[str, str | None]:
-    """Return one address as it was meant, with its display name, and what was changed.
+    """Return one address as it was meant, with its display name, and what was changed; or "".
 
     Raises:
         ValueError: it is not one valid address; the sentence says why.
@@ -53,11 +46,6 @@ def read_address(raw: object) -> tuple[str, str | None]:
     _refuse_several(text)
     parse_address(text)
     return text, None if text == typed else _changed(typed, text)
-
-
-def clean_default_sender(raw: object) -> tuple[str, str | None]:
-    """An address, with a display name or without; blank is none."""
-    return read_address(raw)
 
 
 def clean_redirect_to(raw: object) -> tuple[str, str | None]:

@@ -105,7 +105,7 @@ def _cure(entry: str) -> str:
     if entry.startswith(".") and "*" not in entry:
         return f"For the subdomains, write *{entry}; for the domain itself, {entry[1:]}."
     if "*" in entry:
-        return "A * stands only at the beginning, before a dot: *.example.com."
+        return "Write a * only at the beginning, before a dot: *.example.com."
     return ""
 
 

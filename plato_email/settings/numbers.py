@@ -28,7 +28,7 @@ UNITS: Mapping[str, Mapping[str, int]] = {
     "Batch size": dict.fromkeys(("mail", "mails", "email", "emails", "message", "messages"), 1),
     "Send attempts": dict.fromkeys(("x", "try", "tries", "times", "attempts"), 1),
 }
-"""Name of a number -> the words that may stand beside it, and what each multiplies it by."""
+"""Name of a number -> the words allowed beside it, and what each multiplies it by."""
 
 
 def whole_number(name: str, low: int, high: int) -> Callable[[object], tuple[int, str | None]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..pasted import holds_login, is_invisible, named, plain, unseen
-from .address import clean_default_sender, clean_redirect_to
+from .address import clean_redirect_to, read_address
 from .allowed import clean_allowed
 from .numbers import shortened, whole_number
 from .server import clean_host
@@ -147,7 +147,7 @@ clean_batch_size = whole_number("Batch size", 1, 10_000)
 clean_send_attempts = whole_number("Send attempts", 1, 100)
 
 _PLAIN_RULES: Mapping[str, Rule] = {
-    "default_sender": clean_default_sender,
+    "default_sender": read_address,
     "host": clean_host,
     "port": clean_port,
     "username": clean_username,

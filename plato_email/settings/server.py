@@ -144,7 +144,7 @@ def _without_scheme(text: str, shown: str) -> tuple[int | None, str | None, str,
 
 
 def _behind(text: str, whole: str, shown: str) -> tuple[str, str | None]:
-    """Return the port and the TLS mode that stand behind a host: ``:465 (SSL)``, ``/starttls``.
+    """Return the port and the TLS mode written behind a host: ``:465 (SSL)``, ``/starttls``.
 
     Raises:
         ValueError: there is anything else but a path.
