@@ -23,16 +23,30 @@ _SHOWN_CHARACTERS = 4
 
 _NAME_AND_ADDRESS = re.compile(r"[^<>@]*<[^<>:@\s]+@[^<>@\s]+>")
 _LABEL = re.compile(
-    r"(?:^|(?<=[\s,;<\"']))(?:mailto:|(?:from|to|sender|reply-to|e-?mail|address|name|user(?:name)?"
+    r"(?:^|(?<=[\s,;<\"']))(?:mailto:(?://)?|(?:from|to|sender|reply-to|e-?mail|address|name|user(?:name)?"
     r"|login)\s*:\s+)",
     re.IGNORECASE,
 )
 _NAMED_SECRET = re.compile(
-    r"\b(?:pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[_-]?key|kennwort|senha|contrase\xf1a"
-    r"|mot de passe)\s*[:=]\s*(?!\d{1,5}\s*$)\S",
+    r"\b(?:(?:pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[_-]?key|kennwort|senha|contrase\xf1a"
+    r"|mot de passe)\s*[:=]\s*(?!\d{1,5}\s*$)\S|(?:password|passwd|passwort|kennwort)\s+\S)",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"\s*(?P<place>[\w-]+(?:\.[\w-]+)+:\d+)\s*:.*:.*")
+# Host, port, user name and password in a row, as lists of servers have them.
+_LISTED = re.compile(
+    r"\s*(?P<place>(?:[a-z+.-]+://)?[\w-]+(?:\.[\w-]+)+[\s:,;|]+\d{1,5})"
+    r"(?P<more>(?:[\s:,;|]+[^\s:,;|]+){2,})[\s:,;|]*",
+    re.IGNORECASE,
+)
+_NO_SECRET = re.compile(
+    r"[\d(),/.=-]*|\W*(?:or|port|tcp|e?smtps?|ssl|tls|ssl/tls|starttls|implicit|explicit|recommended)\W*",
+    re.IGNORECASE,
+)
+_WITHOUT_HOST = re.compile(
+    r"\s*(?P<scheme>(?:e?smtps?|submissions?|ssl|tls)(?:[+.-](?:ssl|tls|starttls))?)://"
+    r"[^\[\]:/\s]+:(?!\d{1,5}\b).+",
+    re.IGNORECASE,
+)
 _FIRST_MARK = re.compile(r"(?P<before>(?:.*?[\s,;<(\"'])??)(?P<token>[^\s,;<(\"']*?)(?::|//)")
 _MAIL_SCHEME = re.compile(
     r"(?:e?smtps?|submissions?|ssl|tls)(?:[+.-](?:ssl|tls|starttls))?", re.IGNORECASE
@@ -120,13 +134,23 @@ def _cut(line: str) -> str | None:
         before = text[: secret.start()].rstrip(" \t?&;,")
         rest = _cut(before)
         return before if rest is None else rest
-    if listed := _LISTED.fullmatch(text):
-        return listed["place"]
+    if "@" not in text:
+        return _listed(text)
     # The last @: a user name may be an address, and a password may have anything in it.
-    head, at, tail = text.rpartition("@")
-    mark = _FIRST_MARK.match(_LABEL.sub("", head)) if at else None
+    head, _, tail = text.rpartition("@")
+    mark = _FIRST_MARK.match(_LABEL.sub("", head))
     if mark is None:
         return None
     scheme = f"{mark['token']}://" if _MAIL_SCHEME.fullmatch(mark["token"]) else ""
     place = _PLACE.fullmatch(tail)
     return mark["before"].rstrip("<(\"'") + (scheme + place["place"] if place else "")
+
+
+def _listed(text: str) -> str | None:
+    """The same for a login without an @: ``host:port:user:password``, ``smtp://user:password``."""
+    if found := _LISTED.fullmatch(text):
+        fields = re.split(r"[\s:,;|]+", found["more"].strip())
+        return None if all(map(_NO_SECRET.fullmatch, fields)) else found["place"]
+    if found := _WITHOUT_HOST.fullmatch(text):
+        return f"{found['scheme']}://"
+    return None

@@ -12,10 +12,10 @@ _LONGEST = 400
 _LABEL = re.compile(
     r"(?:mailto:\s*(?://)?|(?:from|to|sender|reply-to|e-?mail|address)\s*:\s+)", re.IGNORECASE
 )
-_ADDRESS = re.compile(r"[^\s<>,;\"()]+@[^\s<>,;\"()]+")
 _NAME_THEN_ADDRESS = re.compile(
     r"(?P<name>[^<>@,;:\"()]*[^<>@,;:\"()\s])\s+<?(?P<address>\S+@\S+?)>?"
 )
+_QUOTED_NAME_THEN_ADDRESS = re.compile(r'(?P<name>"[^"<>@]+")\s*(?P<address>[^\s<>"]+@[^\s<>"]+)')
 _ADDRESS_THEN_NAME = re.compile(r"(?P<address>\S+@\S+)\s+\((?P<name>[^<>@,;:\"()]+)\)")
 _QUOTES = (
     *('""', "''", "``", "()", "[]"),
@@ -104,22 +104,28 @@ def _bracketed(text: str) -> str:
     """Put the brackets that are missing: ``Name me@shop.example``, ``me@shop.example (Name)``."""
     if text.count("@") != 1 or (text.endswith(">") and "<" in text):
         return text
+    if quoted := _QUOTED_NAME_THEN_ADDRESS.fullmatch(text):
+        return f"{quoted['name']} <{quoted['address']}>"
     found = _NAME_THEN_ADDRESS.fullmatch(text) or _ADDRESS_THEN_NAME.fullmatch(text)
     if found is not None:
         return f"{found['name'].strip()} <{found['address']}>"
-    return text.removeprefix("<")
+    return text.removeprefix("<").removesuffix(">")
 
 
 def _refuse_several(text: str) -> None:
     """``Me <me@shop.example>`` may have an address as the name; otherwise two are one too many."""
     bare = re.sub(r'"[^"]*"', "", text)
     name, bracket, _ = bare.partition("<")
-    between = name if bracket else bare
     several = bare.count("<") > 1 or (bracket and "@" in name and re.search("[,;]", name))
-    if several or (not bracket and len(_ADDRESS.findall(between)) > 1):
+    if several or (not bracket and bare.count("@") > 1):
         raise ValueError(
             f"{shortened(text)!r} holds more than one address. Type one address only, such as "
             "name@example.com."
+        )
+    if not bracket and re.search("[,;]", bare):
+        raise ValueError(
+            f"{shortened(text)!r} has a comma or semicolon. To give a name, write it like this: "
+            "Example, Inc. <name@example.com>."
         )
 
 

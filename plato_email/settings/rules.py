@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..pasted import holds_login, is_invisible, named, plain, unseen
+from ..pasted import holds_login, is_invisible, named, plain, unescaped, unseen
 from .address import clean_redirect_to, read_address
 from .allowed import clean_allowed
 from .numbers import shortened, whole_number
@@ -33,7 +33,7 @@ LOGIN_INSIDE = (
 )
 _QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb", "``", "<>")
 _USER_LABEL = re.compile(
-    r"(?:mailto:|(?:e-?mail|user(?: ?name)?|login|account)\s*:\s+)", re.IGNORECASE
+    r"(?:mailto:(?://)?|(?:e-?mail|user(?: ?name)?|login|account)\s*:\s+)", re.IGNORECASE
 )
 _NAME_AND_ADDRESS = re.compile(r"[^<>]*<\s*(?P<address>[^<>\s]+@[^<>\s]+)\s*>")
 
@@ -60,11 +60,15 @@ def clean_username(raw: object) -> tuple[str, str | None]:
 
 
 def _bare_username(name: str) -> str:
+    name = re.sub(r"^[\u2022\u00b7*-]\s+", "", name)
     if label := _USER_LABEL.match(name):
         name = name[label.end() :]
-        name = name.partition("?")[0] if label[0].lower() == "mailto:" else name
+        name = name.partition("?")[0] if "mailto" in label[0].lower() else name
+    name = unescaped(name) if "%40" in name and "@" not in name else name
     if found := _NAME_AND_ADDRESS.fullmatch(name):
         return found["address"].removeprefix("mailto:")
+    if "@" in name:
+        name = re.sub(r"\s+\([^()]*\)$", "", name)
     for quotes in _QUOTES:
         if len(name) > 2 and name[0] == quotes[0] and name[-1] == quotes[1]:
             name = name[1:-1].strip()

@@ -21,7 +21,7 @@ _LABEL = re.compile(
 )
 _BULLET = re.compile(r"[\u2022\u00b7*\u2023\u25e6\u25aa\u25cf\u25cb\u25ba\u2192\u2013\u2014-]+\s+")
 _PARTS = re.compile(r"(?P<host>\[[^\]\s]+\]|[^\s:,;|/?#()\[\]]+)(?P<behind>.*)")
-_NOT_BEHIND = re.compile(r"[^a-z0-9\s:,;|/()\[\]{}=.-]", re.IGNORECASE)
+_NOT_BEHIND = re.compile(r"[^a-z0-9\s:,;|/()\[\]{}=.-]|[:=(,;]\s*-\d", re.IGNORECASE)
 _PORT_AND_PATH = re.compile(r"(?::(?P<port>\d+))?[/?#]\S*")
 _WORDS = frozenset(
     (
@@ -88,7 +88,7 @@ def read_server(raw: object) -> PastedServer:
     text = typed.strip(_AROUND)
     if not text:
         return PastedServer("")
-    opened = unescaped(plain(text))
+    opened = re.sub('["`\u201c\u201d\u201e]', "", unescaped(plain(text)))
     if "@" in opened or holds_login(text):
         # Not repeated: in smtp://user:password@host it would show the password.
         raise ValueError(_NO_AT)
@@ -126,7 +126,7 @@ def _parts(text: str, shown: str) -> tuple[str, int | None, str | None]:
 
 def _without_scheme(text: str, shown: str) -> tuple[int | None, str | None, str, bool]:
     """Return the port and TLS mode that a scheme says, the rest, and whether it is the web's."""
-    found = _URL.fullmatch(text)
+    found = _URL.fullmatch(re.sub(r"^(\w+)//", r"\1://", text))
     if found is None:
         return None, None, text.lstrip("/"), False
     scheme = re.sub(r"v?[\d.]+$", "", found["scheme"].lower())

@@ -95,6 +95,10 @@ for _number, _typed in enumerate(
         "me @ shop.example",
         "Username: me@shop.example",
         "me@shop.example,",
+        "me@shop.example (Me)",
+        "mailto://me@shop.example",
+        "\u2022 me@shop.example",
+        "me%40shop.example",
         '"Me, Myself" <me@shop.example>',
     )
 ):
@@ -143,6 +147,7 @@ for _number, _typed in enumerate(
         "smtp.shop.example:587/",
         "smtp.shop.example/587",
         "smtp.shop.example - 587",
+        '"smtp.shop.example":587',
         "smtp.shop.example:587/path?x=1",
         "smtp.shop.example:587/tcp",
         "[smtp.shop.example]:587",
@@ -164,6 +169,7 @@ for _number, _typed in enumerate(
         "smtp.shop.example:",
         '"smtp.shop.example"',
         "- smtp.shop.example",
+        "smtp//smtp.shop.example",
         "* smtp.shop.example",
         "smtp\u200b.shop.example",
         "smtp\u00ad.shop.example",
@@ -188,6 +194,8 @@ for _number, (_typed, _fact) in enumerate(
         ("https://shop.example", "https://shop.example"),
         ("ftp://smtp.shop.example", "ftp://"),
         ("smtp.shop.example:587:465", "587:465"),
+        ("smtp.shop.example:-1", "-1"),
+        ("smtp.shop.example:587 me s3cret", "no password"),
         ("smtp shop example", "smtp shop example"),
         ("me@smtp.shop.example", "no @"),
         ("smtp.shop.example:99999", "99999"),
@@ -251,6 +259,8 @@ for _number, (_typed, _sender) in enumerate(
         ("Shop <me@shop.example", "Shop <me@shop.example>"),
         ("Shop me@shop.example>", "Shop <me@shop.example>"),
         ("me@shop.example (Shop)", "Shop <me@shop.example>"),
+        ('"Shop" me@shop.example', '"Shop" <me@shop.example>'),
+        ("me@shop.example>", "me@shop.example"),
         ("Shop <mailto:me@shop.example>", "Shop <me@shop.example>"),
     )
 ):
@@ -270,6 +280,9 @@ for _number, _domain in enumerate(
     CASES[f"sender-domain-{_number}"] = _case_of(
         "default_sender", f"Shop <me@{_domain}>", f"Shop <me@{_domain}>", _domain
     )
+CASES["sender-comma"] = Case(
+    {"default_sender": "Shop, Inc. me@shop.example"}, wrong=("default_sender", "comma")
+)
 CASES["sender-idn"] = _case_of(
     "default_sender", "Shop <me@m\u00fcnchen.de>", "Shop <me@m\u00fcnchen.de>", "xn--mnchen-3ya.de"
 )
@@ -280,6 +293,8 @@ for _number, _typed in enumerate(
     (
         "a@shop.example, b@shop.example",
         "a@shop.example;b@shop.example",
+        "a@shop.example|b@shop.example",
+        "a@shop.example / b@shop.example",
         "A <a@shop.example> B <b@shop.example>",
         "A <a@shop.example>, b@shop.example",
     )
@@ -414,6 +429,17 @@ def test_no_rule_repeats_a_login(typed: str, field: str) -> None:
         ("smtp.shop.example:587:me:s3cret", "smtp.shop.example:587"),
         ("smtp://smtp.shop.example?user=me&password=s3cret", "smtp://smtp.shop.example?user=me"),
         ("smtp.shop.example Password: s3cret", "smtp.shop.example"),
+        ("smtp.shop.example:587 (user me, password s3cret)", "smtp.shop.example:587"),
+        ("smtp.shop.example:587 me s3cret", "smtp.shop.example:587"),
+        ("smtp.shop.example|587|me|s3cret", "smtp.shop.example|587"),
+        ("smtp://smtp.shop.example:587:me:s3cret", "smtp://smtp.shop.example:587"),
+        ("smtp://me:s3cret", "smtp://"),
+        (
+            "smtp.shop.example 587 STARTTLS (recommended)",
+            "smtp.shop.example 587 STARTTLS (recommended)",
+        ),
+        ("smtp://smtp.shop.example:587", "smtp://smtp.shop.example:587"),
+        ("Password reset <me@shop.example>", "Password reset <me@shop.example>"),
         ("a.example\nsmtp://me:s3cret@b.example", "a.example\nsmtp://b.example"),
         ("mailto:me@shop.example", "mailto:me@shop.example"),
         ("Shop: Orders <me@shop.example>", "Shop: Orders <me@shop.example>"),
