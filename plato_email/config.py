@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
-from .pasted import holds_login
+from .settings.pasted import holds_login
 
 Parse = Callable[[object], Any]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .filling import filled
-from .pasted import without_login
 from .settings import read_server
+from .settings.pasted import without_login
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -22,9 +22,9 @@ from .delivery import Delivery
 from .encryption import KeyFile, KeyRing
 from .errors import ConfigurationError, KeyRingError, SettingsError
 from .outbox import CONTENT, Outbox
-from .pasted import holds_login
 from .reporting import SignalEvents, tell_of
 from .settings import RULES, Pin, Reencrypted, SettingsStore, read_server
+from .settings.pasted import holds_login
 from .signals import message_queued
 from .smtp import Session
 from .smtp.policy import allowed_servers, not_allowed

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from ..message import parse_address
-from ..pasted import named, plain, unescaped, unseen
+from ..text import unseen
 from .numbers import shortened
+from .pasted import named, plain, unescaped
 
 _LONGEST = 400
 _LABEL = re.compile(

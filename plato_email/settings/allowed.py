@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..message import domain_to_ascii, parse_address
-from ..pasted import plain
+from .pasted import plain
 
 LENGTH = 10_000
 _BETWEEN = re.compile(r"[,;\r\n]+")

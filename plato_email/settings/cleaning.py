@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..pasted import plain
 from ..smtp import Security
 from ..smtp.policy import is_loopback
 from .address import remark_on_sender
+from .pasted import plain
 from .rules import RULES, clean_flag
 from .server import STARTTLS_PORTS, PastedServer, read_server
 from .values import TLS_PORT, Mode, Settings

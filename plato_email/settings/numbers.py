@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from ..pasted import ascii_digits, plain
+from .pasted import ascii_digits, plain
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:[ ,'\u2019][0-9]{3})+")

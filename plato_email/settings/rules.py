@@ -11,10 +11,11 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..pasted import holds_login, is_invisible, named, plain, unescaped, unseen
+from ..text import is_invisible, unseen
 from .address import clean_redirect_to, read_address
 from .allowed import clean_allowed
 from .numbers import shortened, whole_number
+from .pasted import holds_login, named, plain, unescaped
 from .server import clean_host
 from .values import TLS_MODES, Mode
 

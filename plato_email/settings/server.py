@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 
 from ..message import domain_to_ascii
-from ..pasted import ascii_digits, holds_login, named, plain, unescaped, unseen
 from ..smtp.policy import is_never_mailed
+from ..text import unseen
+from .pasted import ascii_digits, holds_login, named, plain, unescaped
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+._-]*):(?P<slashes>/*)(?P<rest>.*)", re.IGNORECASE)
 _SCHEME_WORDS = frozenset(

@@ -7,21 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
-from unicodedata import category
 
 from ..errors import Facts, RecipientRefusal, Stage
+from ..text import unseen
 
 _APP_PASSWORD = re.compile(r"[a-z]{4} ?[a-z]{4} ?[a-z]{4} ?[a-z]{4}", re.IGNORECASE)
 """As Google and Yahoo make them, with the blanks between the groups or without."""
-
-
-def hidden_characters(text: str) -> tuple[str, ...]:
-    """The blanks and format characters beyond ASCII in ``text``, each once, as ``U+00A0``."""
-    found = (each for each in text if not each.isascii() and category(each) in _HIDDEN)
-    return tuple(dict.fromkeys(f"U+{ord(each):04X}" for each in found))
-
-
-_HIDDEN = frozenset({"Zs", "Zl", "Zp", "Cf"})
 
 
 class Security(StrEnum):
@@ -62,7 +53,7 @@ class Server:
             tls_at_once=self.security is Security.TLS,
             username=self.username,
             login_is_ascii=login.isascii(),
-            hidden=hidden_characters(login),
+            hidden=tuple(f"U+{ord(each):04X}" for each in unseen(login)),
             app_password=_APP_PASSWORD.fullmatch(self.password) is not None,
         )
 

@@ -9,9 +9,9 @@ from flask import redirect, request, url_for
 
 from ..filling import carried
 from ..message import parse_address
-from ..pasted import without_login
 from ..providers import PROVIDERS, by_domain, by_host
 from ..settings import clean_host
+from ..settings.pasted import without_login
 from .pages import is_fragment, render
 from .security import ask as may
 from .sites import current_site

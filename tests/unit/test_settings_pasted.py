@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plato_email.pasted import holds_login, without_login
 from plato_email.settings import RULES, Settings, clean_settings
+from plato_email.settings.pasted import holds_login, without_login
 
 
 class Case(NamedTuple):
