@@ -35,7 +35,7 @@ def read(data: bytes) -> Reply:
         (Stage.SENDER, "552 5.3.4 Message size exceeds fixed limit", Verdict.PERMANENT),
         (Stage.SENDER, "552 Message size exceeds limit", Verdict.PERMANENT),
         (Stage.SENDER, "452 4.3.1 Insufficient system storage", Verdict.TEMPORARY),
-        (Stage.SENDER, "553 5.1.8 no such domain", Verdict.PERMANENT),
+        (Stage.SENDER, "553 5.1.8 no such domain", Verdict.SETUP),
         (Stage.SENDER, "503 5.5.1 nested MAIL", Verdict.SERVER),
         (Stage.SENDER, "503 5.5.4 Error: send AUTH command first", Verdict.SETUP),
         (Stage.SENDER, "550 Unauthenticated senders not allowed", Verdict.SETUP),

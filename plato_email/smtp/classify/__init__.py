@@ -16,8 +16,8 @@ from collections.abc import Collection
 from ...errors import MAIL_STAGES, Cause, Facts, RecipientRefusal, Stage, Verdict
 from ...providers import Provider
 from ..faults import Malformed, OutOfStep, TimedOut, WireError
-from .answer import Answer, Sign
-from .limits import ACCOUNT_LIMIT, OVERRUN, TOO_MANY_RECIPIENTS, limit_of
+from .answer import Answer, first
+from .limits import limit_of
 from .mail import FIRST_MAIL_SIGNS, MAIL_SIGNS
 from .session import LOGIN_SIGNS, OPENING_SIGNS
 
@@ -44,10 +44,10 @@ def classify(
     if stage in MAIL_STAGES:
         return _mail(answer)
     if stage is Stage.LOGIN:
-        return _first(LOGIN_SIGNS, answer) or Cause.LOGIN_FAILED
+        return first(LOGIN_SIGNS, answer) or Cause.LOGIN_FAILED
     if stage is Stage.TLS:
         return Cause.STARTTLS_UNAVAILABLE if answer.passing else Cause.STARTTLS_REFUSED
-    return _first(OPENING_SIGNS, answer) or Cause.GREETING_REFUSED
+    return first(OPENING_SIGNS, answer) or Cause.GREETING_REFUSED
 
 
 _GRAVEST = (Verdict.SETUP, Verdict.SERVER, Verdict.QUOTA, Verdict.TEMPORARY, Verdict.PERMANENT)
@@ -62,25 +62,9 @@ def gravest(refused: Collection[RecipientRefusal]) -> RecipientRefusal:
 
 
 def _mail(answer: Answer) -> Cause:
-    if found := _first(FIRST_MAIL_SIGNS, answer):
-        return found
-    if answer.says(TOO_MANY_RECIPIENTS):
-        return Cause.TOO_MANY_RECIPIENTS
-    if answer.says(ACCOUNT_LIMIT) or answer.enhanced in _ACCOUNT_LIMITS:
-        return limit_of(answer) or Cause.QUOTA_REACHED
-    if answer.enhanced in ("5.2.2", "4.2.2"):
-        return Cause.MAILBOX_FULL
-    if answer.says(OVERRUN):
-        return Cause.RECIPIENT_OVERRUN
-    return limit_of(answer) or _first(MAIL_SIGNS, answer) or Cause.MESSAGE_REFUSED
-
-
-# 5.4.5 (Google), 5.1.90, 5.7.232 and 5.7.233 (Microsoft 365): what the account may send in a day.
-_ACCOUNT_LIMITS = frozenset({"5.4.5", "5.1.90", "5.7.232", "5.7.233"})
-
-
-def _first(signs: tuple[Sign, ...], answer: Answer) -> Cause | None:
-    return next((sign.cause for sign in signs if sign.holds(answer)), None)
+    return (
+        first(FIRST_MAIL_SIGNS, answer) or limit_of(answer) or first(MAIL_SIGNS, answer)
+    ) or Cause.MESSAGE_REFUSED
 
 
 # -- no reply at all ---------------------------------------------------------------------------

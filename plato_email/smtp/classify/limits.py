@@ -3,79 +3,89 @@
 from __future__ import annotations
 
 from ...errors import Cause, Stage
-from .answer import Answer, words
+from .answer import OURSELVES, Answer, words
 
+_WHAT = (
+    r"(quota|limits?|cap|allowance|allotment|volume|credits?|rate|max|maximum( number)?|frequency"
+    r"|storage)"
+)
+_REACHED = (
+    r"(exceed(s|ed|ing|ance)?|reached|used( up)?|spent|exhausted|hit|over|overlimit|full|limited"
+    r"|insufficient|not enough|no more|100 ?%|too high|violation|left)"
+)
+_LONG = (
+    r"(hour(s|ly)?|days?|daily|today|weeks?|weekly|months?|monthly|24 ?-?h(ou?rs?)?|year(ly)?"
+    r"|\d+ ?h\b|/ ?\d*h\b)"
+)
+_SHORT = r"(seconds?|secs?|minutes?|mins?)"
+PERIOD = (
+    r"(per|an?|each|every|in|within|this|last|past|next|/|of|for|one)[ -]?(the )?(\d+ ?)?"
+    rf"({_LONG}|{_SHORT})"
+)
+_MAILS = r"(e-?mails?|mails?|messages?|recipients?|requests|addresses)"
+_TOO_MUCH = (
+    r"too (many|much|fast|quick(ly)?|frequent(ly)?|often)\b(?! (\w+ )?(errors?|invalid|unknown|bad"
+    r"|commands|hops|log ?ins?|links|connections|sessions))"
+)
 _LIMIT = words(
-    r"quota|\blimit(s|ed)?\b|\brate\b|throttl|too (many|much)|too (fast|quick|frequent|often)",
-    r"slow(er)? ?down|more slowly|credits?\b|\bmax(imum)?\b|exceed|overlimit|frequency",
-    r"only \d+|\d ?/ ?\d*(h|hours?|days?)\b|wait (to|before) send|more e-?mails",
+    rf"\b{_WHAT}\b.{{0,60}}\b{_REACHED}\b|\b{_REACHED}\b.{{0,60}}\b{_WHAT}\b",
+    rf"\b(exceed(s|ed|ing)?|max(imum)?( number of)?|limited to|more than"
+    rf"|over)\b.{{0,30}}\b{_MAILS}",
+    rf"{_TOO_MUCH}|rate.?limit|throttl|slow(er)? ?down|more slowly|overlimit|at a rate",
+    r"(daily|hourly|monthly|weekly|sending) (\w+ ){0,3}(quota|limit)|excessive volume",
+    rf"\b\d{{1,9}} (\w{{1,20}} )?{_MAILS}\b.{{0,20}}{PERIOD}|\bone {_MAILS} {PERIOD}|{_MAILS} ?/",
+    r"wait (to|before) send|more e-?mails|quota.?exceeded|unusual rate|\bover ?quota\b",
+    rf"sent {_MAILS} to \d+|(free|all|your) messages .{{0,20}}used up",
 )
-_NOT_TRAFFIC = words(
-    r"\bsize\b|too (large|big|long)|\boctets?\b|\bbytes?\b|\b[kmg]i?b\b|length|\bhops?\b|\bloop",
-    r"spam|score|queue quota|time ?out|authentication|nested|threshold",
-    r"too many (invalid|unknown|bad|errors|commands|hops|received|login)",
+_NOT_OURS_TO_READ = words(r"queue quota|network exceeds|quota was exceeded for \d+")
+"""What speaks of a limit and means another thing."""
+_OUTBOUND = words(
+    rf"\b{OURSELVES}\b|outgoing|outbound|\bsend(ing|er)?\b|\bsent\b|submission|relay|\bclient\b",
+    r"\byour? (\w+ ){0,3}(account|plan|domain|daily|hourly|monthly|free|limit|quota|allowance"
+    r"|rate)",
+    r"\b(you|you've|you have) (\w+ ){0,2}(exceed|reach|used|hit|sent)|\bplan\b|subscription|tenant",
+    r"credits?\b|package|message (count|quota)|messaging limit|licen[cs]e|\baccount limit",
+    r"(domain|account) (\S{1,80} )?(has|have) exceeded (the|its)? ?(max|hourly|daily)",
+    r"recipient rate limit|polic(y|ies) reject|traffic|max(imum)? (defers|e-?mails)",
+    r"\bfrom (this|your|the|\d)|this (ip|host|server|connection)|too much mail from",
 )
-TOO_MANY_RECIPIENTS = words(
-    r"too many (recipients?|rcpts?|addressees?)\b(?! from\b)(?!.{0,20}\b(hour|day|minute))",
-    r"recipients? (count )?(limit|maximum) .{0,20}message|per transaction",
-    r"(number of|maximum|more than \d+) recipients?.{0,40}(per|for (each|one|a|this)|in (one|a))"
-    r" (single )?(message|mail|e-?mail|session|connection|transaction)",
+"""Words that say that it is what we send which is limited."""
+_INBOUND = words(
+    r"receiv(e|es|ed|ing)\b|incoming|for this (recipient|user|mailbox)|recipient('s)? (has|rate"
+    r"|is)",
+    r"to (this|that|the) (recipient|user|mailbox)|mail ?box('s)? .{0,30}(rate|too many|hour|daily)",
+    r"excessive volume|recipient thread limit|of th(is|e) recipient|recipient's account",
+    r"(e-?mails?|mails?|messages) to #",
+    r"\brecipient\b.{0,30}(too many|too much|message rate)|user you (are|were) trying",
 )
-ACCOUNT_LIMIT = words(
-    r"daily (\w+ ){0,3}(quota|limit)|(sending|submission|relay|hourly|monthly) (quota|limit)",
-    r"submission quota|recipient rate limit|message count (limit|quota)|maximum credits",
-    r"(domain|user|account|sender) (\S{1,80} )?has exceeded (the|its|their)? ?"
-    r"(max|\d|hourly|daily|sending|allowed|limit)",
-    r"reached your (\w+ ){0,3}limit|exceeded your (\w+ ){0,3}(limit|quota)",
-    r"tenant (\w+ ){0,3}exceeded|exceeded? (the |your )?(hour|day|hourly|daily) ?limit",
-    r"(package|plan|subscription) (limit )?exceeded|not allowed to send: .{0,30}limit",
+_STORED = words(
+    r"\b(mail ?box|inbox|folder|disk|storage|store)('s)?\b.{0,60}\b(quota|full|limits?|space|exceed"
+    r"|over|size)",
+    r"(quota|exceeded|full|limit|over)\b.{0,60}\b(mail ?box|inbox|storage|store|disk)",
+    r"\bover ?quota\b|messages (stored|on the server)",
 )
-"""Words that say beyond doubt that the account's limit is reached."""
-_OURS = words(
-    r"\byou(r|'ve|'re)?\b.{0,80}(quota|limit|\brate\b|credits|allowance|too (many|much|fast))",
-    r"\byou(r|'ve|'re)?\b.{0,80}exceed",
-    r"(quota|limit|\brate|credits|allowance|exceeded).{0,60}\b(your|you) (account|plan|domain|ip"
-    r"|organi[sz]ation|tenant|subscription|package|(mail )?server|have|can|may)",
-    r"\b(sending|outgoing|outbound|submission|relay(ing)?|messaging|smtp|sender|tenant|account|plan"
-    r"|subscription|licen[cs]e|mailing|this client)\b.{0,40}\b(quota|limits?|rate|credits"
-    r"|allowance)",
-    r"\b(quota|limits?|rate|credits|allowance)\b.{0,30}\b(of|for) (this |the |your )?"
-    r"(account|sender|domain|plan|tenant|client|authenticated|sending)",
-    r"\b(hourly|daily|weekly|monthly|24.?h(ou)?rs?)\b|\d ?/ ?\d*(h|hours?|days?)\b",
-    r"\bper (second|sec|minute|min|hour|day|week|month|session|connection)\b",
-    r"\b(an|one|this|last|past|24|in \d+|every|each|next|the) (hours?|days?|months?|minutes?)\b",
-    r"(number|count) of (e-?mails|mails|messages)|message count|(e-?mails?|messages?) sent\b",
-    r"\b(domain|sender|account) (\S{1,80} )?(has|have) exceeded|credits? .{0,20}(exceed|exhaust)",
-    r"max(imum)? (credits|defers|e-?mails|messages|mails)|sending (frequency|too|more)",
-    r"too (many|much) (e-?mails?|mails?|messages|requests)|too much mail|too (fast|quickly"
-    r"|frequently)",
-    r"too many recipients from|slow(er)? ?down|more slowly|throttl|wait (to|before) send",
-    r"more e-?mails|polic(y|ies) reject|sender address rejected|client host rejected|traffic",
-)
-_THEIRS = words(
-    r"\b(mail ?box|inbox|folder|disk|storage|recipient(?! address rejected))('s)?\b.{0,60}"
-    r"\b(quota|full|limits?|space|exceed)",
-    r"(over ?quota|quota|exceeded|full|limit)\b.{0,60}\b(mail ?box|inbox|storage|his|her|their"
-    r"|recipient(?! address rejected))\b",
-    r"\bover ?quota\b|exceeded storage|storage (allocation|quota)|boite pleine",
-)
-OVERRUN = words(
-    r"receiv(e|ing) (e?mail|messages?|mail).{0,30}(rate|quickly|per hour|too)",
-    r"\b(recipient(?! address rejected)|mailbox|user you)\b.{0,40}\b(rate|too many|too much"
-    r"|exceeded (the|its|their)? ?(message|mail|receiv))",
-    r"excessive volume|recipient thread limit",
-    r"(messages?|mail) (for|to) (this|that|the) (recipient|user|mailbox).{0,40}(limit|rate|too)",
-)
-_LONG = words(
-    r"quota|credits|hour|daily|\bday|month|week|24.?h|/ ?\d*h\b|\bplan\b|subscription|licen[cs]e",
-    r"sending limits?|messaging limits?|account limit|allowance|package",
-)
-_SHORT = words(
-    r"per (session|connection)|\bseconds?\b|slow(er)? ?down|more slowly|too (fast|quick|frequent)",
+_HASTY = words(
+    rf"{_SHORT}\b|per (session|connection)|slow(er)? ?down|more slowly|too (fast|quick|frequent"
+    rf"|often)",
     r"\brate\b|throttl|too (many|much) (e-?mails?|mails?|messages|requests|recent|recipients from)",
-    r"too much mail|\bpeak\b|frequency|too often|wait (to|before) send",
+    r"too much mail|\bpeak\b|frequency|wait (to|before) send",
 )
-_SECOND = words(r"per (second|sec|minute|min)\b", r"maximum sending rate")
+_PATIENT = words(
+    rf"\b{_LONG}\b|quota|credits?\b|\bplan\b|subscription|licen[cs]e|allowance|allotment|package"
+    rf"|\bcap\b",
+    r"(sending|messaging|account|submission) limits?|used up|exhausted|no more",
+)
+_SECONDS = words(rf"(per|an?|every|within|/|one) ?(\d+ )?{_SHORT}|maximum sending rate")
+_LASTS = words(rf"\b{_LONG}\b")
+TOO_MANY_RECIPIENTS = words(
+    rf"too many (recipients?|rcpts?|addressees?)\b(?! from\b)(?!.{{0,20}}{_LONG})",
+    r"recipients? (count )?(limit|maximum) .{0,20}(message|mail)|per transaction",
+    r"(number of|maximum|max|more than|\b\d{1,7}) (\d{1,7} )?recipients?.{0,40}(per|for|in|on) "
+    r"(each |one "
+    r"|an? "
+    r"|this |single )?(message|mail|e-?mail|transaction)",
+    r"recipients? limit of \d+|more than \d+ recipients",
+)
 
 
 def limit_of(answer: Answer) -> Cause | None:
@@ -84,17 +94,38 @@ def limit_of(answer: Answer) -> Cause | None:
     Where that is not said, the reading that harms least mail wins: at RCPT it is the recipient's,
     elsewhere this message waits and the others go on.
     """
-    plainly_ours = answer.says(ACCOUNT_LIMIT)
-    if not answer.says(_LIMIT) or (answer.says(_NOT_TRAFFIC) and not plainly_ours):
+    if not answer.says(_LIMIT) or answer.says(_NOT_OURS_TO_READ):
         return None
-    if answer.says(_THEIRS) and not plainly_ours:
+    hasty = (answer.says(_SECONDS) and not answer.says(_LASTS)) or (
+        answer.says(_HASTY) and not answer.says(_PATIENT)
+    )
+    outbound = answer.says(_OUTBOUND) or answer.frame in ("sender", "client")
+    if answer.says(_INBOUND) and not _is_plainly_ours(answer):
+        return Cause.RECIPIENT_OVERRUN
+    if answer.says(_STORED) and not _is_plainly_ours(answer):
         return Cause.MAILBOX_FULL
-    hasty = answer.says(_SECOND) or (answer.says(_SHORT) and not answer.says(_LONG))
-    if plainly_ours or answer.says(_OURS):
+    if outbound or answer.says(_TIMED):
         return Cause.SENDING_TOO_FAST if hasty else Cause.QUOTA_REACHED
     if answer.stage is Stage.RECIPIENT:
-        return Cause.RECIPIENT_OVERRUN if answer.says(_SHORT) else Cause.MAILBOX_FULL
+        return Cause.RECIPIENT_OVERRUN if answer.says(_HASTY) else Cause.MAILBOX_FULL
     if answer.code == 421:
         # The server takes its leave: that is all that is sure.
         return None
-    return Cause.SENDING_TOO_FAST if hasty else Cause.LIMIT_REACHED
+    return Cause.SENDING_TOO_FAST if hasty and answer.says(_COUNTED) else Cause.LIMIT_REACHED
+
+
+_TIMED = words(
+    rf"\b({PERIOD})\b|\b(daily|hourly|weekly|monthly|today)\b|/ ?\d*h\b",
+    r"too (fast|quickly|frequently)|slow(er)? ?down|more slowly|throttl|wait (to|before) send",
+    r"too (many|much) (e-?mails?|mails?|messages|requests)|per (session|connection)",
+)
+_COUNTED = words(r"sending|e-?mails?|mails?|messages|throttl|slow|frequency")
+_PLAINLY_OURS = words(
+    rf"\b{OURSELVES}\b|outgoing|outbound|\bsending\b|\byour (\w+ ){{0,2}}(account|plan|domain"
+    rf"|daily)",
+    r"\b(you|you've|you have) (\w+ ){0,2}(exceed|reach|used|hit|sent)|credits?\b",
+)
+
+
+def _is_plainly_ours(answer: Answer) -> bool:
+    return answer.says(_PLAINLY_OURS)

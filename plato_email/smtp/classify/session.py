@@ -66,7 +66,8 @@ MACHINE_SIGNS = (
     sign(
         Cause.MACHINE_NOT_ALLOWED,
         r"unauthori[sz]ed ip\b|not allowed to connect|invalid credentials for relay",
-        r"\bip\b.{0,60}\bnot (been )?(authori[sz]ed|allowed|whitelisted|permitted)",
+        r"\bip\b.{0,60}\bnot (been )?(authori[sz]ed|allowed|whitelisted|permitted|in the allow)",
+        r"(connections?|access) from .{0,40}not (allowed|permitted)",
         unless=r"\bspf\b|\bdmarc\b",
     ),
     sign(Cause.MACHINE_BLOCKED, when=lambda answer: _blocks_machine(answer)),
@@ -93,11 +94,11 @@ _RBL = re.compile(
     r"|\bblack ?list.{0,40}\b(ip|host|server|network)\b|(poor|low) reputation"
     r"|(blocked|banned|rejected|blacklisted) (your|the) ip|(black|spam) ip\b"
     r"|\bip (address )?(is |was |has been )?(temporarily )?(blocked|banned|listed|refused)"
-    r"|all messages from [\da-f.:]{3,45} will|\[TS[ST]\d\d\]",
+    r"|mail from [\d.]{7,15} refused|all messages from [\da-f.:]{3,45} will|\[TS[ST]\d\d\]",
     re.IGNORECASE,
 )
 _AT_LOGIN = words(r"black ?list|block ?list")
-_AT_GREETING = words(r"\bblock(ed)?\b|\bbanned\b|black ?list")
+_AT_GREETING = words(r"\bblock(ed)?\b|\bbanned\b|black ?list|bad reputation|dynamic ip|residential")
 _OF_DOMAIN = words(r"\bdomain\b|\burl\b|\blink\b|sender address")
 
 
@@ -123,10 +124,20 @@ OWN_NAME_SIGNS = (
 )
 
 LOGIN_SIGNS = (
+    # The server's own fault, whatever class its code is of: 535 5.7.8 with "Connection lost to
+    # authentication server" is Postfix' word for a Dovecot that is down.
+    sign(
+        Cause.LOGIN_UNAVAILABLE,
+        r"internal (authentication |server )?(error|failure)|(server|service|backend"
+        r"|database) (is )?"
+        r"(temporarily )?(unavailable|down|not available)|connection lost to auth",
+        unless=r"smtp (service|auth)|not open",
+    ),
     # SendGrid says at AUTH that the plan is used up.
     sign(
         Cause.QUOTA_REACHED,
         r"credits?\b.{0,20}(exceeded|exhausted|used)|(package|plan|quota) (limit )?exceeded",
+        r"(quota|limit|allowance|messages)\b.{0,30}used up|used up .{0,30}messages",
         r"(mail|message|sending|smtp|plan|monthly|daily|hourly)\b.{0,20}\b(quota|limit|credits?)\b"
         r".{0,20}(exceeded|reached|used)|(exceeded|reached|over) .{0,30}"
         r"(messaging|sending|monthly|daily|plan) (limit|quota|credit)",
@@ -136,6 +147,12 @@ LOGIN_SIGNS = (
         Cause.MICROSOFT_SECURITY_DEFAULTS,
         r"security defaults|conditional access",
     ),
+    sign(
+        Cause.LOGIN_BY_TOKEN_ONLY,
+        r"(only|use|requires?|with) (\w+ )?x?oauth ?2?|oauth ?2? (is )?(required|tokens? are)",
+        unless=r"or an app",
+        when=lambda answer: not answer.from_microsoft and "5.7.139" not in answer.full,
+    ),
     # 550 5.7.30: message centre MC786329. Off by default from the end of December 2026.
     sign(Cause.MICROSOFT_PASSWORDS_GONE, enhanced=("5.7.30",)),
     sign(
@@ -144,7 +161,7 @@ LOGIN_SIGNS = (
     ),
     sign(
         Cause.PASSWORD_EXPIRED,
-        r"password (has |is )?expired|password transition|(change|renew|reset) (your|the) password"
+        r"password\b.{0,15}\bexpired|password transition|(change|renew|reset) (your|the) password"
         r"|expired password",
     ),
     # 432 4.7.12: the owner must renew the password (RFC 4954 section 4.7).
@@ -195,41 +212,50 @@ LOGIN_SIGNS = (
     *OWN_NAME_SIGNS,
     sign(
         Cause.ACCOUNT_LOCKED,
-        r"\b(account|user|mailbox|login|access)\b.{0,40}\b(locked|disabled|blocked|frozen)\b"
-        r"|too many (failed|bad|invalid|incorrect|unsuccessful)",
-        unless=r"service is|smtp (is|service|auth)",
+        r"\b(account|user|mailbox|login|access)\b.{0,40}\b(locked|disabled|blocked|frozen)\b",
+        r"too many (failed|bad|invalid|incorrect|unsuccessful)",
+        unless=r"service is|smtp (is|service|auth|access)|later|for a while|-locked",
     ),
     sign(
         Cause.LOGIN_NOT_OFFERED,
-        r"auth\w*\b.{0,30}\bnot (enabled|available|supported|advertised|allowed on)",
+        r"auth\w*\b.{0,30}\bnot (enabled|available|supported|advertised|allowed on|implemented)"
+        r"|unrecogni[sz]ed command",
+        unless=r"mechanism",
     ),
     # RFC 4954 section 6: 538, encryption required for the mechanism; 530 with 5.7.0.
     sign(Cause.TLS_REQUIRED, codes=(538,)),
     sign(
         Cause.TLS_REQUIRED,
         r"starttls|\btls\b|encrypt|\bssl\b|secure connection",
-        codes=(503, 504, 523, 530, 534, 550, 554),
+        codes=(503, 504, 523, 530, 534, 535, 550, 554),
+        unless=r"certificate",
     ),
     sign(Cause.LOGIN_MECHANISM, codes=(504,)),
-    sign(Cause.LOGIN_MECHANISM, r"mechanism .{0,20}(weak|not supported|unsupported|unknown)"),
+    sign(
+        Cause.LOGIN_MECHANISM,
+        r"mechanism .{0,20}(weak|not supported|unsupported|unavailable|unknown)",
+    ),
     sign(
         Cause.LOGIN_NOT_PERMITTED,
         r"not (allowed|permitted|authori[sz]ed) to (use|log|auth|send|relay)|\bno permission"
-        r"|not open\b|access rights"
+        r"|not open\b|access rights|may not send|does not include smtp"
         r"|\bsmtp\b.{0,30}\b(disabled|not (been )?(enabled|allowed|permitted|active|open))"
         r"|(disabled|not (enabled|allowed)) .{0,20}\bsmtp|permission denied"
-        r"|(pop|imap)\W{1,3}smtp\b.{0,20}(off|disabled|closed)",
+        r"|(pop|imap)\W{1,3}smtp\b.{0,20}(off|disabled|closed|not)|smtp access is (disabled|off)"
+        r"|external (mail )?programs",
     ),
     sign(
         Cause.APP_PASSWORD,
         r"app(lication)?[ -]?specific password|\bapp(lication)? password|authori[sz]ation code"
         r"|client (authori[sz]ation )?password|external app|third.party (app|client|password)"
+        r"|(device|client)[- ](specific )?password"
         r"|\u6388\u6743\u7801",
         when=lambda answer: not answer.from_google,
     ),
     sign(
         Cause.LOGIN_TOO_OFTEN,
-        r"too (many|much|often)|\brate\b|throttl|\blimit|back ?off|frequency|too frequent",
+        r"too (many|much|often)|blocked for a while|\brate\b|throttl|\blimit|back ?off|frequency"
+        r"|too frequent",
         codes=(421, 432, 450, 451, 452, 454, 535, 550, 554),
     ),
     sign(Cause.LOGIN_UNAVAILABLE, when=lambda answer: answer.passing),
