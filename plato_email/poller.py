@@ -37,7 +37,8 @@ class Poller:
         self._woken = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        # Also taken by a signal handler that stops, in the thread that is just starting.
+        self._lock = threading.RLock()
 
     @property
     def alive(self) -> bool:
@@ -50,8 +51,10 @@ class Poller:
             if self.alive:
                 return
             self._stop.clear()
-            self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
+            # Where the interpreter is ending it cannot be started, and there is none to wait for.
+            thread.start()
+            self._thread = thread
 
     def wake(self) -> None:
         """End the present sleep: there is work. Cheap, and safe from any thread."""
@@ -63,7 +66,8 @@ class Poller:
         Harmless when it never started or is called twice.
         """
         self.ask_to_stop()
-        thread = self._thread
+        with self._lock:
+            thread = self._thread
         if thread is None or thread is threading.current_thread():
             return True
         thread.join(timeout)
@@ -71,8 +75,10 @@ class Poller:
 
     def join(self, timeout: float) -> None:
         """Wait for the thread to end, ``timeout`` seconds at most."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
 
     def ask_to_stop(self) -> None:
         """Ask the thread to end and do not wait; safe in a signal handler."""

@@ -36,3 +36,48 @@ def test_case_09_wake_up_ends_the_pause(monkeypatch: pytest.MonkeyPatch) -> None
     mails.wake()
     assert worked.wait(10)
     assert mails.stop()
+
+
+def test_case_r15_stopped_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while it boots stops the thread that it is just starting."""
+    starting, worked = threading.Event(), threading.Event()
+
+    class Slow(threading.Thread):
+        """A thread that takes its time between being there and running."""
+
+        def start(self) -> None:
+            starting.set()
+            # The one that stops is on its way meanwhile; nothing tells when it has come to wait.
+            stopper.join(0.2)
+            super().start()
+
+    def work() -> float:
+        worked.set()
+        return 3600.0
+
+    stopped: list[bool] = []
+    mails = poller.Poller(work)
+    stopper = threading.Thread(target=lambda: stopped.append(starting.wait(10) and mails.stop()))
+    stopper.start()
+    monkeypatch.setattr(threading, "Thread", Slow)
+    mails.start()
+    stopper.join(10)
+    assert stopped == [True]
+    assert not mails.alive
+
+
+def test_case_r15_stopped_where_it_could_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the interpreter is ending no thread can be started, and none is waited for."""
+
+    class Late(threading.Thread):
+        """A thread as Python refuses it while it shuts down."""
+
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading, "Thread", Late)
+    mails = poller.Poller(lambda: 3600.0)
+    with pytest.raises(RuntimeError, match="interpreter shutdown"):
+        mails.start()
+    assert mails.stop()
+    mails.join(1)
