@@ -1,43 +1,193 @@
-"""What each new connection of the senders is told: how long to wait, what to see, how to write."""
+"""How the senders connect: what is given up and when, what each session sees, and poolers."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-IDLE_TRANSACTION = 60.0
-"""Seconds after which the database ends a transaction whose process is frozen or cut off."""
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+log = logging.getLogger("plato_email")
+
+IDLE_TRANSACTION = 5.0
+"""Seconds after which the database ends a transaction whose process is frozen or cut off.
+
+Ours have nothing to do between two statements. One that a busy machine has kept from its turn
+for so long is run again.
+"""
+LONGEST_TRANSACTION = 60.0
+"""Seconds that a whole transaction may last, where the database can bound it (PostgreSQL 17)."""
+LOCK_WAIT = 5
+"""Seconds after which a sender that waits for a lock gives up and comes again."""
+UNHEARD = 10
+"""Seconds after which a connection is given up whose other end acknowledges nothing.
+
+A fail-over or a lost entry in a NAT table swallows packets without a word. It is the kernel of the
+other end that answers, so a statement may take as long as it likes.
+"""
+PROBE_EVERY = 5
+"""Seconds of silence after which the other end is asked for a sign of life, and between two."""
+
+_LIBPQ: Mapping[str, Any] = {
+    "connect_timeout": UNHEARD,
+    "keepalives_idle": PROBE_EVERY,
+    "keepalives_interval": PROBE_EVERY,
+    "keepalives_count": UNHEARD // PROBE_EVERY,
+    "tcp_user_timeout": UNHEARD * 1000,
+}
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "psycopg": _LIBPQ,
+    "pymysql": {"connect_timeout": UNHEARD},
+    "pysqlite": {"timeout": 30},
+}
+_SOCKET = (
+    ("TCP_KEEPIDLE", PROBE_EVERY),
+    ("TCP_KEEPINTVL", PROBE_EVERY),
+    ("TCP_KEEPCNT", UNHEARD // PROBE_EVERY),
+    ("TCP_USER_TIMEOUT", UNHEARD * 1000),
+)
+"""The same for a driver that has no arguments for it."""
+
+_BEGIN = "plato_email_begin"
 
 
-def prepare(connection: Any, _record: object) -> None:
-    """A sender that waits for a lock must give up and come again; one that is gone must let go.
+def arguments(url: URL, connect_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the driver's arguments: the site's own, and ours where it says nothing."""
+    ours = _ARGUMENTS.get(url.get_driver_name(), {})
+    return {**{k: v for k, v in ours.items() if k not in url.query}, **connect_args}
 
-    A process that is stopped, or a machine that is cut off, keeps its locks as long as the
-    database believes in its connection: hours. Nobody else could claim meanwhile. And whatever
-    the site's database prefers, each of our statements sees what is committed.
+
+def prepare_connections(engine: Engine, said: frozenset[str]) -> None:
+    """Make each new connection of ``engine`` fit for a sender.
+
+    Args:
+        engine: for PostgreSQL or MariaDB; its connections commit each statement by itself.
+        said: the names of the driver's arguments that the site itself has given.
     """
-    cursor = connection.cursor()
-    if type(connection).__module__.startswith("psycopg"):
+    prepare = _Poolers(said).prepare if engine.name == "postgresql" else _prepare_mariadb
+    event.listen(engine, "connect", prepare)
+
+
+def begin(connection: Connection) -> str:
+    """Return the statements that begin a transaction; to be run without values."""
+    return str(connection.info.get(_BEGIN, "BEGIN"))
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Whether the server's session is shared with others, so that nothing may be left in it."""
+    return _BEGIN in connection.info
+
+
+class _Poolers:
+    """Tells a session of our own from one that a pooler, such as PgBouncer, lends out.
+
+    A pooler that lends a session for one transaction gives it to the site for the next, with
+    whatever was set in it. So nothing is set in such a session: each transaction brings its bounds
+    along, and they end with it. And what is prepared in one session is missing in the next.
+    """
+
+    def __init__(self, said: frozenset[str]) -> None:
+        self._said = said
+        self._logged = False
+
+    def prepare(self, connection: Any, record: Any) -> None:
+        """Bound what a session of ours may wait for and hold.
+
+        A sender that waits for a lock must give up and come again; one that is gone must let go.
+        A process that is stopped, or a machine that is cut off, keeps its locks as long as the
+        database believes in its connection: hours. Nobody else could claim meanwhile. And whatever
+        the site's database prefers, each of our statements sees what is committed.
+        """
         _take_any_text(connection)
-        cursor.execute("SET default_transaction_isolation = 'read committed'")
+        connection.cursor_factory = _heard_when_idle(connection.cursor_factory)
+        bounds = _bounds(connection.info.server_version)
+        with connection.cursor() as cursor:
+            if _is_own_session(connection, cursor):
+                mine = {"default_transaction_isolation": "read committed", **bounds}
+                cursor.execute("; ".join(f"SET {k} = '{v}'" for k, v in mine.items()))
+                return
+        bounded = "; ".join(f"SET LOCAL {k} = '{v}'" for k, v in bounds.items())
+        record.info[_BEGIN] = f"BEGIN ISOLATION LEVEL READ COMMITTED; {bounded}"
+        if "prepare_threshold" not in self._said:
+            connection.prepare_threshold = None
+        if not self._logged:
+            self._logged = True
+            log.info(
+                "the database is behind a pooler: no setting and no prepared statement is left in "
+                "its sessions"
+            )
+
+
+def _is_own_session(connection: Any, cursor: Any) -> bool:
+    """Whether the key that came with the connection is that of the session behind it.
+
+    A pooler makes keys of its own, by chance: one in four thousand million is the right one.
+    """
+    cursor.execute("SELECT pg_backend_pid()")
+    return bool(cursor.fetchone() == (connection.info.backend_pid,))
+
+
+def _bounds(version: int) -> dict[str, str]:
+    idle, longest = int(IDLE_TRANSACTION * 1000), int(LONGEST_TRANSACTION * 1000)
+    bounds = {
         # Rows are looked up by their keys: a plan that was made while the queue was short must
         # not read the whole table once it is long.
-        cursor.execute("SET enable_seqscan = off")
-        cursor.execute("SET lock_timeout = '5s'")
-        idle = int(IDLE_TRANSACTION * 1000)
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {idle}")
-        # From version 17 on; the one before overlooks a client that is silent after a pipeline.
-        cursor.execute(
-            f"SELECT set_config(name, '{idle}', false) FROM pg_settings"  # noqa: S608 - a number
-            " WHERE name = 'transaction_timeout'"
-        )
-    else:
+        "enable_seqscan": "off",
+        "lock_timeout": f"{LOCK_WAIT}s",
+        "idle_in_transaction_session_timeout": f"{idle}",
+    }
+    if version >= 170000:
+        # The one above overlooks a client that is silent in the midst of a pipeline.
+        bounds["transaction_timeout"] = f"{longest}"
+    return bounds
+
+
+@cache
+def _heard_when_idle(cursor: Any) -> Any:
+    """Return a kind of cursor behind which the database sees that the transaction is idle.
+
+    The driver ends a pipeline, which is how it runs a statement with many values, by asking for
+    what is left. PostgreSQL takes that for a statement under way and sets no bound to it.
+    """
+
+    class Heard(cursor):  # type: ignore[misc]
+        def executemany(self, *args: Any, **options: Any) -> None:
+            super().executemany(*args, **options)
+            self.connection.execute("")
+
+    return Heard
+
+
+def _prepare_mariadb(connection: Any, _record: object) -> None:
+    """As `_Poolers.prepare`; and give up a connection that is dead, as libpq does by itself."""
+    _bound_silence(getattr(connection, "_sock", None))
+    with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 5")
+        cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}")
         cursor.execute("SELECT VERSION()")
         # MySQL knows no such bound.
         if "mariadb" in str(cursor.fetchone()).lower():
             cursor.execute(f"SET SESSION idle_transaction_timeout = {int(IDLE_TRANSACTION)}")
-    cursor.close()
+
+
+def _bound_silence(connected: socket.socket | None) -> None:
+    """Let the kernel give up a connection whose other end has fallen silent.
+
+    PyMySQL's own ``read_timeout`` would cut off a statement that takes long.
+    """
+    if connected is None or connected.family == getattr(socket, "AF_UNIX", None):
+        return
+    for name, value in _SOCKET:
+        with suppress(AttributeError, OSError):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _take_any_text(connection: Any) -> None:

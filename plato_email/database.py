@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
@@ -33,7 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime
 
 from . import direct
-from .connecting import prepare
+from .connecting import arguments, begin, is_pooled, prepare_connections
 
 T = TypeVar("T")
 log = logging.getLogger("plato_email")
@@ -54,7 +54,7 @@ def in_haste(seconds: float = 3.0) -> Iterator[None]:
 _DATABASE_AT_FAULT = (OperationalError, InterfaceError, InternalError)
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
 _RETRY_MYSQL = {1020, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055}
-_RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03")
+_RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03", "25P04")
 
 
 class utcnow(FunctionElement[datetime]):
@@ -182,16 +182,20 @@ class Database:
         return self.engine.dialect.name == "postgresql"
 
     @contextmanager
-    def transaction(self, *, lazily: bool = False) -> Iterator[Connection]:
+    def transaction(self, *, lazily: bool = False, alone: bool = False) -> Iterator[Connection]:
         """Open one short write transaction; commit at the end, roll back on any exception.
 
         Args:
             lazily: see `write`.
+            alone: see `write`.
         """
         with self._connected() as connection:
             if not self._begins_itself:
                 with connection.begin():
                     yield connection
+                return
+            if alone and not is_pooled(connection):
+                yield connection
                 return
             with _unhurried(connection) if lazily else nullcontext():
                 self._begin(connection, lazily=lazily)
@@ -202,10 +206,23 @@ class Database:
     def _begin(self, connection: Connection, *, lazily: bool) -> None:
         # SQLite: a transaction that reads first and writes later fails at once when another
         # has written in between, so the write lock is taken at the beginning.
-        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        sql = "BEGIN IMMEDIATE" if self.is_sqlite else begin(connection)
         if lazily and self.is_postgresql:
-            begin += "; SET LOCAL synchronous_commit = off"
-        direct.execute(connection, begin)
+            sql += "; SET LOCAL synchronous_commit = off"
+        direct.execute(connection, sql)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Open a connection on which each statement is a transaction by itself, where it can be.
+
+        Behind a pooler that would be one without bounds, so there they all are in one.
+        """
+        with self._connected() as connection:
+            if is_pooled(connection):
+                self._begin(connection, lazily=False)
+            yield connection
+            if is_pooled(connection):
+                direct.execute(connection, "COMMIT")
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -239,14 +256,13 @@ class Database:
             insist: repeat whatever the database itself is at fault for, a full disk included:
                 what is to be written must not be lost.
             alone: ``work`` is one statement, which is a transaction by itself: one turn to the
-                server instead of three.
+                server instead of three, where there is no pooler in between.
             lazily: the commit need not wait for the disk, where the database can do so for one
                 (PostgreSQL, SQLite with WAL): a later one that waits takes it along.
         """
 
         def once() -> T:
-            opened = self.engine.connect() if alone else self.transaction(lazily=lazily)
-            with opened as connection:
+            with self.transaction(lazily=lazily, alone=alone) as connection:
                 return work(connection)
 
         return self._patiently(once, patience, insist)
@@ -255,7 +271,7 @@ class Database:
         """Run ``work`` that only reads; see `write`."""
 
         def once() -> T:
-            with self._connected() as connection:
+            with self._reading() as connection:
                 return work(connection)
 
         return self._patiently(once, patience)
@@ -339,7 +355,7 @@ def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         # An error names the statement, never its parameters: they are people's addresses.
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": 30, **connect_args} if sqlite else dict(connect_args),
+        connect_args=arguments(url, connect_args),
         pool_size=2,
         max_overflow=8,
         pool_recycle=-1 if sqlite else 300,
@@ -347,7 +363,7 @@ def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         pool_use_lifo=True,
     )
     if not sqlite:
-        event.listen(engine, "connect", prepare)
+        prepare_connections(engine, frozenset(url.query) | frozenset(connect_args))
     return engine
 
 

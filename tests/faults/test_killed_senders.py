@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.databases import KINDS
 from tests.support.nursery import Nursery
@@ -16,6 +17,7 @@ from tests.support.queue_facts import count_states, rows, wait_for_states
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sink import Sink, by_message_id, queue
 from tests.support.sites import Host
+from tests.support.waiting import until
 
 LEASE = 2.0
 MAILS, KILLS, SENDERS, CONNECTIONS = 2500, 25, 4, 2
@@ -23,6 +25,7 @@ STATEMENTS = 40
 # A frozen process keeps the lock of an SQLite file; nobody can take it away.
 SERVERS = KINDS[2:]
 CLAIMING = "INSERT INTO plato_email_take"
+NOTING = "INSERT INTO plato_email_recipient"
 
 
 @pytest.mark.slow
@@ -189,3 +192,44 @@ def test_case_05_frozen_while_it_claims(host: Host, senders: Nursery) -> None:
         senders.thaw(zombie)
         assert senders.end(zombie) == 0
         assert dict.fromkeys(ids, 1) == {i: len(each) for i, each in sink.copies().items()}
+
+
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
+def test_case_r4_frozen_with_the_gate(host: Host, senders: Nursery) -> None:
+    """With the bound that ships, a sender that is frozen as it claims stops the others for 5 s."""
+    with Sink() as sink:
+        host.configure(sink.port, poll_interval=1)
+        ids = queue(host, 6)
+        zombie = senders.start(PLATO_TEST_FREEZE_AT=CLAIMING)
+        senders.wait_until_frozen(zombie)
+        senders.start()
+        wait_for_states(host, sent=6, timeout=25)
+        senders.thaw(zombie)
+        assert senders.end(zombie) == 0
+        assert dict.fromkeys(ids, 1) == {i: len(each) for i, each in sink.copies().items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
+def test_case_r4_kept_from_its_turn_while_it_records(host: Host, senders: Nursery) -> None:
+    """A result that a busy machine holds up for longer than the bound is recorded all the same."""
+    with Sink(refusals={"r0@example.com": "450 4.2.1 later"}) as sink:
+        host.configure(sink.port, poll_interval=1)
+        # Recorded in several statements, as what only some recipients have always is.
+        host.send(recipients=["r0@example.com", "fine@example.com"])
+        sender = senders.start(PLATO_TEST_FREEZE_AT=NOTING, PLATO_TEST_IDLE_TRANSACTION="1")
+        senders.wait_until_frozen(sender)
+        until(lambda: not _is_locked(host))
+        senders.thaw(sender)
+        wait_for_states(host, queued=1)
+        assert senders.end(sender) == 0
+        assert len(sink.copies()) == 1
+        assert {(row.attempts, row.unknowns) for row in rows(host).values()} == {(1, 0)}
+
+
+def _is_locked(host: Host) -> bool:
+    """Whether somebody holds the lock of the message's row."""
+    message = host.site.tables.message
+    query = select(message.c.id).with_for_update(skip_locked=True)
+    with host.site.database.transaction() as connection:
+        return connection.execute(query).first() is None
