@@ -21,9 +21,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
+    DataError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
-    InternalError,
     OperationalError,
     SQLAlchemyError,
 )
@@ -51,10 +52,11 @@ def in_haste(seconds: float = 3.0) -> Iterator[None]:
         _haste.reset(token)
 
 
-_DATABASE_AT_FAULT = (OperationalError, InterfaceError, InternalError)
+_VALUES_AT_FAULT = (DataError, IntegrityError)
 _BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
-_RETRY_MYSQL = {1020, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055}
+_RETRY_MYSQL = {1020, 1053, 1205, 1213, 1412, 1927, 2002, 2003, 2006, 2013, 2055}
 _RETRY_SQLSTATE = ("08", "40001", "40P01", "55P03", "57P0", "25P03", "25P04")
+_STALE_SQLSTATE = ("26000", "42P05")  # a prepared statement is missing, or there already
 
 
 class utcnow(FunctionElement[datetime]):
@@ -253,8 +255,9 @@ class Database:
         Args:
             work: gets the connection; must do nothing but statements, for it may run twice.
             patience: seconds after which the last error is raised.
-            insist: repeat whatever the database itself is at fault for, a full disk included:
-                what is to be written must not be lost.
+            insist: repeat whatever the values are not at fault for, a full disk, a table that a
+                migration moves and a right that was taken away included: what is to be written
+                must not be lost.
             alone: ``work`` is one statement, which is a transaction by itself: one turn to the
                 server instead of three, where there is no pooler in between.
             lazily: the commit need not wait for the disk, where the database can do so for one
@@ -278,14 +281,26 @@ class Database:
 
     def _patiently(self, once: Callable[[], T], patience: float, insist: bool = False) -> T:
         until, pause = time.monotonic() + min(patience, _haste.get() or patience), 0.02
+        warned = False
         while True:
             try:
                 return once()
             except (DBAPIError, PoolTimeout) as error:
-                insisted = insist and isinstance(error, _DATABASE_AT_FAULT)
-                if not (insisted or may_be_repeated(error)) or time.monotonic() + pause > until:
+                passing = may_be_repeated(error)
+                insisted = insist and not isinstance(error, _VALUES_AT_FAULT)
+                if not (passing or insisted) or time.monotonic() + pause > until:
                     raise
                 log.debug("database statement repeated: %s", type(error).__name__)
+                if not (passing or warned):
+                    warned = True
+                    log.warning(
+                        "the database refuses a result, which is kept and offered again for %.0f "
+                        "seconds: %s",
+                        *(patience, str(getattr(error, "orig", error)).partition("\n")[0]),
+                    )
+                if _is_stale(error) and self._begins_itself:
+                    # In the other connections it may be so, too.
+                    self.engine.dispose()
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
 
@@ -299,7 +314,7 @@ class Database:
 
 def may_be_repeated(error: DBAPIError | PoolTimeout) -> bool:
     """Whether the statement failed for a passing reason: lock, deadlock, lost connection."""
-    if isinstance(error, PoolTimeout) or error.connection_invalidated:
+    if isinstance(error, PoolTimeout) or error.connection_invalidated or _is_stale(error):
         return True
     cause: Any = error.orig
     if (sqlstate := getattr(cause, "sqlstate", None)) is not None:
@@ -311,6 +326,15 @@ def may_be_repeated(error: DBAPIError | PoolTimeout) -> bool:
         # A psycopg error without a state is a connection that could not be made.
         return number in _RETRY_MYSQL if isinstance(number, int) else True
     return False
+
+
+def _is_stale(error: DBAPIError | PoolTimeout) -> bool:
+    """Whether what a session of PostgreSQL has prepared is wrong, and a new one would do."""
+    cause: Any = getattr(error, "orig", None)
+    if (sqlstate := getattr(cause, "sqlstate", None)) == "0A000":
+        # The type of a column was altered. The words are in the server's language.
+        return bool(cause.diag.source_function == "RevalidateCachedQuery")
+    return sqlstate in _STALE_SQLSTATE
 
 
 MISSING_TABLES = (
