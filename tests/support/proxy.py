@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
@@ -53,10 +54,21 @@ class Proxy:
     Args:
         host: where the server is.
         port: its port.
+        address: where it listens itself.
+        make_socket: makes what it listens with.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        address: str = HOST,
+        make_socket: Callable[[], socket.socket] = socket.socket,
+    ) -> None:
         self.port = 0
+        self._address = address
+        self._make_socket = make_socket
         self.swallowed = 0
         """Answers that the client never got."""
         self._target = (host, port)
@@ -94,9 +106,9 @@ class Proxy:
 
     def restore(self) -> None:
         """Let connections through, on the same port as before."""
-        listener = socket.socket()
+        listener = self._make_socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, self.port))
+        listener.bind((self._address, self.port))
         listener.listen(50)
         self.port = listener.getsockname()[1]
         self._listener = listener
