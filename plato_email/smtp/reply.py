@@ -11,9 +11,11 @@ from functools import partial
 from .faults import Malformed
 
 MAX_LINE = 4096
-"""Octets in one reply line; RFC 5321 section 4.5.3.1.5 asks servers to keep to 512."""
+"""Octets that are kept of one line; RFC 5321 section 4.5.3.1.5 asks servers to keep to 512."""
 MAX_REPLY = 65536
-"""Octets in one whole reply."""
+"""Octets that are kept of one whole reply. Of what follows only the code is looked at."""
+MAX_HEARD = 1 << 21
+"""Octets after which a reply is taken for one without end."""
 USER_NAME = "[user name]"
 """What stands for the user name in stored words; the name itself is stored encrypted only."""
 SHOWN = 500
@@ -76,19 +78,20 @@ def read_reply(read_line: Callable[[], bytes], scrub: Scrub, *, quoted: bool = T
             speaks SMTP, or a test mail could be used to read what other services say.
 
     Raises:
-        Malformed: it is not a reply, its lines disagree about the code, or it is too long.
+        Malformed: it is not a reply, or its lines disagree about the code.
     """
     code, lines, size, last = 0, list[str](), 0, False
     while not last:
         raw = read_line()
         size += len(raw)
-        if size > MAX_REPLY:
-            raise Malformed(f"the reply is longer than {MAX_REPLY // 1024} KiB")
+        if size > MAX_REPLY and raw.startswith(b"%d-" % code):
+            continue  # as those before it, and its words are not kept
         found, last, text = _parse_line(raw, scrub, quoted)
         if lines and found != code:
             raise Malformed(f"one reply gives both {code} and {found}")
         code = found
-        lines.append(text)
+        if size <= MAX_REPLY:
+            lines.append(text)
     return Reply(code, tuple(lines))
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 
 from .faults import Dropped, Malformed, OutOfStep, TimedOut, WireError
-from .reply import MAX_LINE, Reply, Scrub, read_reply
+from .reply import MAX_HEARD, MAX_LINE, Reply, Scrub, read_reply
 
 _CHUNK = 1 << 18
 _LAST_WORDS_SECONDS = 0.05
@@ -71,6 +71,8 @@ class Wire:
         self._socket = connected
         self._scrub = scrub
         self._buffer = bytearray()
+        self._heard = 0
+        """Bytes received since the reply began that is being read."""
         self._spoken = False
         """Whether a reply was read, so that it is SMTP that is spoken here."""
 
@@ -115,6 +117,7 @@ class Wire:
         Raises:
             WireError: there is none, or what came is none.
         """
+        self._heard = 0
         try:
             reply = read_reply(self._read_line, self._scrub, quoted=self._spoken)
         except (WireError, OSError) as error:
@@ -186,13 +189,16 @@ class Wire:
             self._socket.close()
 
     def _read_line(self) -> bytes:
+        """Read a line; of one that is too long, the beginning."""
+        line = b""
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > MAX_LINE:
-                raise Malformed(f"a reply line is longer than {MAX_LINE} bytes")
+                line = line or bytes(self._buffer[:MAX_LINE])
+                self._buffer.clear()
+            if self._heard > MAX_HEARD:
+                raise Malformed(f"the reply is longer than {MAX_HEARD >> 20} MiB")
             self._fill()
-        if end > MAX_LINE:
-            raise Malformed(f"a reply line is longer than {MAX_LINE} bytes")
-        line = bytes(self._buffer[:end])
+        line = line or bytes(self._buffer[: min(end, MAX_LINE)])
         del self._buffer[: end + 1]
         return line
 
@@ -214,6 +220,7 @@ class Wire:
         if not received:
             raise Dropped("the server closed the connection")
         self._buffer += received
+        self._heard += len(received)
 
     def _last_words(self) -> Reply | None:
         self.deadline = Deadline(_LAST_WORDS_SECONDS)

@@ -103,6 +103,39 @@ def test_endless_reply_is_cut_off(verb: str, stage: Stage, reply: Reply) -> None
     assert "is longer than" in error.reply
 
 
+LONG = {
+    "lines": lambda code: f"{code}-and so on\r\n" * 10_000 + f"{code} 2.0.0 end\r\n",
+    "line": lambda code: f"{code} 2.0.0 {'x' * 100_000}\r\n",
+}
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("form", LONG)
+def test_case_r14_long_reply_counts(form: str, offers: tuple[str, ...]) -> None:
+    """A reply of 10,000 lines is one, at any stage, and the session goes on behind it."""
+    long = {
+        each: lambda conversation, code=code: conversation.send(LONG[form](code).encode())
+        for each, code in {"greeting": 220, "MAIL": 250, "RCPT": 250, "DATA": 354, ".": 250}.items()
+    }
+    with ScriptedServer(long, offers=offers) as server, opened(server) as session:
+        for _ in range(2):
+            receipt = session.send(Envelope(), MAIL, deadline=20)
+            assert (receipt.code, receipt.accepted) == (250, (RECIPIENT,))
+            assert len("".join(receipt.transcript)) < 1_000_000
+        assert session.usable
+        assert len(server.mails) == 2
+
+
+@pytest.mark.parametrize("form", LONG)
+@pytest.mark.parametrize(("verb", "stage"), [*BEFORE_THE_DOT, (".", Stage.ACCEPTED)])
+def test_case_r14_long_refusal_counts(verb: str, stage: Stage, form: str) -> None:
+    """Nor is it any less of a refusal for being long."""
+    with ScriptedServer({verb: lambda c: c.send(LONG[form](554).encode())}) as server:
+        error, _ = attempt(server, deadline=20)
+
+    assert (error.stage, error.code, error.verdict) == (stage, 554, Verdict.PERMANENT)
+
+
 @pytest.mark.parametrize("reply", [hang, drip("250-" + "slow " * 500, every=0.05)])
 @pytest.mark.parametrize(("verb", "stage"), EVERYWHERE)
 def test_deadline_is_kept(verb: str, stage: Stage, reply: Reply) -> None:

@@ -140,10 +140,16 @@ def test_malformed_replies(data: bytes) -> None:
         read(data)
 
 
-def test_reply_has_a_bound() -> None:
-    """Lines are not read for ever."""
-    with pytest.raises(Malformed):
-        read(b"250-" + b"\n250-".join([b"x" * 1000] * (MAX_REPLY // 1000 + 1)) + b"\n250 end\n")
+def test_case_r14_only_the_code_of_a_long_reply_is_kept() -> None:
+    """What goes beyond a bound is read for its code; lines that disagree are no reply."""
+    long = b"250-" + b"\n250-".join([b"x" * 1000] * (MAX_REPLY // 1000 + 20))
+
+    reply = read(long + b"\n250 end\n")
+    assert reply.code == 250
+    assert sum(map(len, reply.lines)) <= MAX_REPLY
+    for other in (b"\n550 end\n", b"\n550-more\n250 end\n", b"\nnothing\n250 end\n"):
+        with pytest.raises(Malformed):
+            read(long + other)
 
 
 @given(st.binary(max_size=300))
