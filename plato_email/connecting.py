@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import sqlite3
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -57,6 +62,7 @@ _SOCKET = (
 """The same for a driver that has no arguments for it."""
 
 _BEGIN = "plato_email_begin"
+_FILE = "plato_email_file"
 
 
 def arguments(url: URL, connect_args: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,11 +75,16 @@ def prepare_connections(engine: Engine, said: frozenset[str]) -> None:
     """Make each new connection of ``engine`` fit for a sender.
 
     Args:
-        engine: for PostgreSQL or MariaDB; its connections commit each statement by itself.
+        engine: a sender's; its connections commit each statement by itself.
         said: the names of the driver's arguments that the site itself has given.
     """
-    prepare = _Poolers(said).prepare if engine.name == "postgresql" else _prepare_mariadb
-    event.listen(engine, "connect", prepare)
+    match engine.name:
+        case "sqlite":
+            _File(engine).watch(engine)
+        case "postgresql":
+            event.listen(engine, "connect", _Poolers(said).prepare)
+        case _:
+            event.listen(engine, "connect", _prepare_mariadb)
 
 
 def begin(connection: Connection) -> str:
@@ -148,6 +159,59 @@ def _bounds(version: int) -> dict[str, str]:
         # The one above overlooks a client that is silent in the midst of a pipeline.
         bounds["transaction_timeout"] = f"{longest}"
     return bounds
+
+
+class _File:
+    """Notices that the file of an SQLite database was replaced, by a backup for instance.
+
+    A connection goes on with the file that it has opened, though that is deleted: it would read an
+    old queue, and nobody would ever see what it writes.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        path = str(engine.dialect.create_connect_args(engine.url)[0][0])
+        self._path = unquote(urlsplit(path).path) if path.startswith("file:") else path
+        self._known: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+
+    def watch(self, engine: Engine) -> None:
+        """Compare each connection with the file whenever it is wanted."""
+        event.listen(engine, "do_connect", self._before)
+        event.listen(engine, "connect", self._after)
+        event.listen(engine, "checkout", self._compare)
+
+    def _before(self, _dialect: object, record: Any, _args: object, _options: object) -> None:
+        # Looked at before it is opened: one that is replaced in between is only opened once more.
+        record.info[_FILE] = self._look(must_be_there=self._known is not None)
+
+    def _after(self, _connection: object, record: Any) -> None:
+        if record.info[_FILE] is None:  # it was made just now
+            record.info[_FILE] = self._look()
+        self._note(record.info[_FILE])
+
+    def _compare(self, _connection: object, record: Any, _proxy: object) -> None:
+        if (found := self._look(must_be_there=True)) != record.info[_FILE]:
+            self._note(found)
+            raise InvalidatePoolError
+
+    def _look(self, *, must_be_there: bool = False) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - for each use of a connection: no Path
+        except FileNotFoundError:
+            if must_be_there:
+                # It may be on its way. SQLite would make an empty one.
+                raise sqlite3.OperationalError(f"there is no file {self._path}") from None
+            return None
+        return found.st_dev, found.st_ino
+
+    def _note(self, found: tuple[int, int] | None) -> None:
+        with self._lock:
+            known, self._known = self._known, found
+        if known not in (None, found):
+            log.error(
+                "another file has taken the place of the database %s: going on with that one",
+                self._path,
+            )
 
 
 @cache

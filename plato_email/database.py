@@ -386,8 +386,7 @@ def _make_engine(url: URL, connect_args: Mapping[str, Any]) -> Engine:
         # The connection used last has its statements prepared and its pages at hand.
         pool_use_lifo=True,
     )
-    if not sqlite:
-        prepare_connections(engine, frozenset(url.query) | frozenset(connect_args))
+    prepare_connections(engine, frozenset(url.query) | frozenset(connect_args))
     return engine
 
 

@@ -252,7 +252,14 @@ class Recording(OutboxPart):
         now = self._clock.now()
         known = set() if together else self._known(connection, done)
         mine = self._conclude(connection, token, done, now, known, together=together)
-        new = [each for each in done if each.message.id not in known and is_noted(each)]
+        stored = {result.message.id for result in mine}
+        new = [
+            each
+            for each in done
+            if each.message.id not in known
+            and is_noted(each)
+            and (each.message.id in stored or self._is_there(connection, each))
+        ]
         if new:
             rows = [attempt(each, self._process) for each in new]
             self._results.note_attempt.run(connection, rows)
@@ -260,7 +267,6 @@ class Recording(OutboxPart):
             self._note_recipients(connection, recipients(result, now))
         self._drop_contents(connection, mine)
         begun = self._begin(connection, token, begin, now) if begin else frozenset[int]()
-        stored = {result.message.id for result in mine}
         return Advanced(begun, frozenset(each.message.id for each in done) - stored)
 
     def _conclude(
@@ -309,6 +315,19 @@ class Recording(OutboxPart):
         ):
             self._note_recipients(connection, recipients(result, self._clock.now()))
         return False
+
+    def _is_there(self, connection: Connection, result: Result) -> bool:
+        """Whether a message that somebody else has now is there at all.
+
+        In a database that was restored meanwhile another may have its number.
+        """
+        number, name = result.message.id, result.message.message_id
+        return any(
+            connection.execute(
+                select(table.c.id).where(table.c.id == number, table.c.message_id == name)
+            ).first()
+            for table in (self._tables.message, self._tables.deleted)
+        )
 
     def _known(self, connection: Connection, done: Sequence[Result]) -> Set[int]:
         """Return what was written already, by a commit whose answer was lost."""
