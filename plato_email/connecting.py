@@ -123,6 +123,9 @@ class _Poolers:
         with connection.cursor() as cursor:
             if _is_own_session(connection, cursor):
                 mine = {"default_transaction_isolation": "read committed", **bounds}
+                if connection.info.server_version >= 120000:
+                    # A client that takes no more of an answer is not idle to PostgreSQL.
+                    mine["tcp_user_timeout"] = f"{IDLE_TRANSACTION * 1000:.0f}"
                 cursor.execute("; ".join(f"SET {k} = '{v}'" for k, v in mine.items()))
                 return
         bounded = "; ".join(f"SET LOCAL {k} = '{v}'" for k, v in bounds.items())
@@ -147,17 +150,16 @@ def _is_own_session(connection: Any, cursor: Any) -> bool:
 
 
 def _bounds(version: int) -> dict[str, str]:
-    idle, longest = int(IDLE_TRANSACTION * 1000), int(LONGEST_TRANSACTION * 1000)
     bounds = {
         # Rows are looked up by their keys: a plan that was made while the queue was short must
         # not read the whole table once it is long.
         "enable_seqscan": "off",
         "lock_timeout": f"{LOCK_WAIT}s",
-        "idle_in_transaction_session_timeout": f"{idle}",
+        "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION * 1000:.0f}",
     }
     if version >= 170000:
         # The one above overlooks a client that is silent in the midst of a pipeline.
-        bounds["transaction_timeout"] = f"{longest}"
+        bounds["transaction_timeout"] = f"{LONGEST_TRANSACTION * 1000:.0f}"
     return bounds
 
 
@@ -236,10 +238,12 @@ def _prepare_mariadb(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}")
+        # Of an answer that is not fetched; it would be a minute, in the midst of a transaction.
+        cursor.execute(f"SET SESSION net_write_timeout = {IDLE_TRANSACTION:.0f}")
         cursor.execute("SELECT VERSION()")
         # MySQL knows no such bound.
         if "mariadb" in str(cursor.fetchone()).lower():
-            cursor.execute(f"SET SESSION idle_transaction_timeout = {int(IDLE_TRANSACTION)}")
+            cursor.execute(f"SET SESSION idle_transaction_timeout = {IDLE_TRANSACTION:.0f}")
 
 
 def _bound_silence(connected: socket.socket | None) -> None:

@@ -6,9 +6,11 @@ import signal
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from pymysql.cursors import SSCursor
+from sqlalchemy import insert, select
 
 from tests.support.databases import KINDS
 from tests.support.nursery import Nursery
@@ -207,6 +209,29 @@ def test_case_r4_frozen_with_the_gate(host: Host, senders: Nursery) -> None:
         senders.thaw(zombie)
         assert senders.end(zombie) == 0
         assert dict.fromkeys(ids, 1) == {i: len(each) for i, each in sink.copies().items()}
+
+
+@pytest.mark.parametrize("url", SERVERS, indirect=True)
+def test_case_r4_frozen_while_it_gets_an_answer(host: Host) -> None:
+    """Nor does a sender that takes no more of an answer hold the gate for longer."""
+    database, gate = host.site.database, host.site.tables.gate
+    locked = select(gate.c.id).with_for_update(skip_locked=True)
+    database.write(lambda c: c.execute(insert(gate).values(id=1, failures=0)))
+
+    def is_free() -> bool:
+        return database.write(lambda c: c.execute(locked).first()) is not None
+
+    with database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        connection.exec_driver_sql("BEGIN")
+        assert connection.execute(locked).first()
+        if connection.dialect.name == "postgresql":
+            driver.pgconn.send_query(b"SELECT repeat('x', 200000000)")
+        else:
+            driver.cursor(SSCursor).execute("SELECT repeat('x', 1000000) FROM seq_1_to_200")
+        assert not is_free()
+        until(is_free, timeout=25)
+        connection.invalidate()
 
 
 @pytest.mark.slow
