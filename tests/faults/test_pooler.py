@@ -17,6 +17,7 @@ from tests.support.databases import fresh_database
 from tests.support.nursery import Nursery
 from tests.support.pgbouncer import pooled
 from tests.support.queue_facts import rows, wait_for_states
+from tests.support.senders import flask
 from tests.support.sink import Sink, queue
 from tests.support.sites import Host, hosted
 from tests.support.waiting import until
@@ -25,10 +26,10 @@ SESSIONS = 3
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[URL]:
+@pytest.fixture(params=["postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     """An empty database, seen through a pooler."""
-    with fresh_database("postgresql", tmp_path) as direct, pooled(direct, size=SESSIONS) as made:
+    with fresh_database(request.param, tmp_path) as direct, pooled(direct, size=SESSIONS) as made:
         yield made
 
 
@@ -64,6 +65,19 @@ def test_case_r1_nothing_is_left_in_a_pooled_connection(
             assert settings.items() - own.items() == set()
     wait_for_states(host, sent=200)
     assert [senders.end(pid) for pid in pids] == [0, 0]
+    assert [each.items() - own.items() for each in everything_set(url)] == [set()] * SESSIONS
+
+
+def test_case_r1_commands_leave_nothing_either(host: Host, url: URL) -> None:
+    """What is added to the tables is added in bounded transactions, too."""
+    own = everything_set(url)[0]
+    with host.app.app_context(), host.db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE plato_email_message DROP COLUMN fault"))
+    for words in (["upgrade"], ["status"], ["list"], ["purge", "--dry-run"]):
+        done = flask(host, "email", *words)
+        assert "Traceback" not in done.stderr
+    columns = "SELECT 1 FROM information_schema.columns WHERE column_name = 'fault'"
+    assert host.site.database.read(lambda c: c.scalar(text(columns))) == 1
     assert [each.items() - own.items() for each in everything_set(url)] == [set()] * SESSIONS
 
 
