@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("plato_email")
 
 IDLE_TRANSACTION = 5.0
-"""Seconds after which the database ends a transaction whose process is frozen or cut off.
+"""Seconds after which the database ends the transaction of a process that is frozen or cut off.
 
 Ours have nothing to do between two statements. One that a busy machine has kept from its turn
 for so long is run again.
@@ -33,7 +33,7 @@ LONGEST_TRANSACTION = 60.0
 LOCK_WAIT = 5
 """Seconds after which a sender that waits for a lock gives up and comes again."""
 UNHEARD = 10
-"""Seconds after which a connection is given up whose other end acknowledges nothing.
+"""Seconds after which a connection is given up because the other end acknowledges nothing.
 
 A fail-over or a lost entry in a NAT table swallows packets without a word. It is the kernel of the
 other end that answers, so a statement may take as long as it likes.
@@ -114,7 +114,7 @@ class _Poolers:
 
         A sender that waits for a lock must give up and come again; one that is gone must let go.
         A process that is stopped, or a machine that is cut off, keeps its locks as long as the
-        database believes in its connection: hours. Nobody else could claim meanwhile. And whatever
+        database believes in its connection: hours. No other could claim meanwhile. And whatever
         the site's database prefers, each of our statements sees what is committed.
         """
         _take_any_text(connection)
@@ -158,7 +158,7 @@ def _bounds(version: int) -> dict[str, str]:
         "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION * 1000:.0f}",
     }
     if version >= 170000:
-        # The one above overlooks a client that is silent in the midst of a pipeline.
+        # The one above overlooks a client that falls silent within a pipeline.
         bounds["transaction_timeout"] = f"{LONGEST_TRANSACTION * 1000:.0f}"
     return bounds
 
@@ -166,8 +166,8 @@ def _bounds(version: int) -> dict[str, str]:
 class _File:
     """Notices that the file of an SQLite database was replaced, by a backup for instance.
 
-    A connection goes on with the file that it has opened, though that is deleted: it would read an
-    old queue, and nobody would ever see what it writes.
+    A connection goes on with the file that it has opened, even when that is deleted: it would read
+    an old queue, and what it writes would be lost.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -187,29 +187,31 @@ class _File:
         record.info[_FILE] = self._look(must_be_there=self._known is not None)
 
     def _after(self, _connection: object, record: Any) -> None:
-        if record.info[_FILE] is None:  # it was made just now
-            record.info[_FILE] = self._look()
-        self._note(record.info[_FILE])
+        # It may have been made just now.
+        record.info[_FILE] = found = record.info[_FILE] or self._look()
+        self._note(found)
 
     def _compare(self, _connection: object, record: Any, _proxy: object) -> None:
-        if (found := self._look(must_be_there=True)) != record.info[_FILE]:
+        if (opened := record.info[_FILE]) is None:  # there is no file, only memory
+            return
+        if (found := self._look(must_be_there=True)) != opened:
             self._note(found)
             raise InvalidatePoolError
 
     def _look(self, *, must_be_there: bool = False) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path)  # noqa: PTH116 - for each use of a connection: no Path
-        except FileNotFoundError:
+        except OSError as error:
             if must_be_there:
                 # It may be on its way. SQLite would make an empty one.
-                raise sqlite3.OperationalError(f"there is no file {self._path}") from None
+                raise sqlite3.OperationalError(f"no file {self._path}") from error
             return None
         return found.st_dev, found.st_ino
 
     def _note(self, found: tuple[int, int] | None) -> None:
         with self._lock:
             known, self._known = self._known, found
-        if known not in (None, found):
+        if known and found and known != found:
             log.error(
                 "another file has taken the place of the database %s: going on with that one",
                 self._path,
@@ -238,7 +240,7 @@ def _prepare_mariadb(connection: Any, _record: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}")
-        # Of an answer that is not fetched; it would be a minute, in the midst of a transaction.
+        # For a client that takes no more of an answer. It would be a minute, with all locks held.
         cursor.execute(f"SET SESSION net_write_timeout = {IDLE_TRANSACTION:.0f}")
         cursor.execute("SELECT VERSION()")
         # MySQL knows no such bound.
@@ -247,7 +249,7 @@ def _prepare_mariadb(connection: Any, _record: object) -> None:
 
 
 def _bound_silence(connected: socket.socket | None) -> None:
-    """Let the kernel give up a connection whose other end has fallen silent.
+    """Let the kernel give up a connection when the other end has fallen silent.
 
     PyMySQL's own ``read_timeout`` would cut off a statement that takes long.
     """

@@ -295,7 +295,7 @@ MORE: Mapping[int | str, Case] = {
         ("faults/test_pooler.py::test_case_r2_prepared_statements_do_not_collide",),
     ),
     "r3": Case(
-        "a result meets a database in the midst of a migration",
+        "a result meets a database during a migration",
         ALL,
         (
             "faults/test_migrations.py::test_case_r3_table_is_away",

@@ -1,4 +1,4 @@
-"""A result that meets a database in the midst of a migration: it is kept until it can be stored."""
+"""A result that meets a database during a migration: it is kept until it can be stored."""
 
 from __future__ import annotations
 

@@ -67,6 +67,22 @@ def test_case_r12_backup_is_sent_without_a_restart(
     assert "Traceback" not in senders.log
 
 
+def test_case_r12_backup_is_copied_into_the_file(
+    host: Host, url: URL, senders: Nursery, sink: Sink, tmp_path: Path
+) -> None:
+    """A backup that SQLite itself copies into the file in use is no other file."""
+    host.configure(sink.port, poll_interval=1)
+    ids = queue(host, 3)
+    back_up(url, tmp_path / "backup.db")
+    sender = senders.start()
+    wait_for_states(host, sent=3)
+    back_up(url.set(database=str(tmp_path / "backup.db")), Path(str(url.database)))
+    until(lambda: count_states(host) == {"sent": 3} and len(sink.mails) == 6)
+    assert senders.end(sender) == 0
+    assert [len(sink.copies()[each]) for each in ids] == [2, 2, 2]
+    assert REPLACED not in senders.log
+
+
 def test_case_r12_result_for_the_old_file_is_not_the_new_ones(
     host: Host, url: URL, senders: Nursery, tmp_path: Path
 ) -> None:
@@ -104,7 +120,7 @@ def test_case_r12_file_that_is_away_for_a_moment(
     put_back(host, url, tmp_path / "backup.db")
     there, away = Path(str(url.database)), tmp_path / "away.db"
     there.rename(away)
-    until(lambda: f"there is no file {there}" in senders.log, what=lambda: senders.log)
+    until(lambda: f"no file {there}" in senders.log, what=lambda: senders.log)
     assert not there.exists()
     away.rename(there)
     queue(host, 1)
