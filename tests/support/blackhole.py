@@ -36,6 +36,18 @@ class Network:
         made = _ip("netns", "add", self._name)
         if made.returncode:
             missing(f"no namespace of the network can be made: {made.stderr.strip()}")
+        try:
+            self._connect()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _ip("link", "del", self._link)
+        _ip("netns", "del", self._name)
+
+    def _connect(self) -> None:
         inside = ("-n", self._name)
         for words in (
             ("link", "add", self._link, "type", "veth", "peer", self._peer, "netns", self._name),
@@ -49,11 +61,6 @@ class Network:
             (*inside, "route", "add", self._second, "dev", self._peer),
         ):
             _must(*words)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _ip("link", "del", self._link)
-        _ip("netns", "del", self._name)
 
     def swallow_what_flows(self) -> None:
         """Let the packets of every connection there is vanish; new ones work."""
