@@ -13,6 +13,7 @@ import pytest
 
 from plato_email.errors import Stage, Verdict
 from plato_email.smtp import Security, Server, Session
+from plato_email.smtp.reply import USER_NAME
 from tests.support.smtp_client import MAIL, Envelope, failure_of, opened, server_at
 from tests.support.smtp_servers import Catcher, Script, ScriptedServer, drop, last
 
@@ -306,7 +307,7 @@ def test_credentials_repeated_by_the_server_are_blotted_out() -> None:
     with ScriptedServer({"AUTH": said}, offers=["AUTH PLAIN"]) as server:
         error = failure_of(opened, server, username=USER, password=password)
 
-    assert error.reply == "5.7.8 bad: *** / *** / ***"
+    assert error.reply == f"5.7.8 bad: *** / *** / {USER_NAME}"
     shown = f"{error} {error.transcript}"
     assert not any(secret in shown for secret in (password, plain, USER))
 

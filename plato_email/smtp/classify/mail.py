@@ -170,7 +170,6 @@ FIRST_MAIL_SIGNS = (
         r"unsubscribed?( list)?\b|address (is )?blacklisted",
     ),
     *MACHINE_SIGNS,
-    sign(Cause.OWN_NAME_REFUSED, when=lambda answer: answer.frame == "helo"),
     *OWN_NAME_SIGNS,
     sign(Cause.RECIPIENT_OVERRUN, enhanced=("5.2.121", "5.2.122")),
     # A group that takes mail from its own people only (Exchange).

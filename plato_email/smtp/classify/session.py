@@ -113,6 +113,7 @@ def _blocks_machine(answer: Answer) -> bool:
 
 
 OWN_NAME_SIGNS = (
+    sign(Cause.OWN_NAME_REFUSED, when=lambda answer: answer.frame == "helo"),
     # reject_invalid_helo_hostname and its like answer at RCPT: postconf(5), smtpd_delay_reject.
     sign(
         Cause.OWN_NAME_REFUSED,
