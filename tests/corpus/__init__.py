@@ -38,6 +38,7 @@ SOURCES = frozenset(
         "RFC",
         "source code",
         "own capture",
+        "variant",
     }
 )
 ANSWERED = frozenset(
