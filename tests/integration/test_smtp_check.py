@@ -58,7 +58,7 @@ def test_check_leaves_no_mail() -> None:
 @pytest.mark.parametrize(
     ("verb", "reply", "stage", "verdict"),
     [
-        ("MAIL", "553 5.7.1 not yours", Stage.SENDER, Verdict.PERMANENT),
+        ("MAIL", "553 5.7.1 not yours", Stage.SENDER, Verdict.SETUP),
         ("RCPT", "550 5.7.1 relaying denied", Stage.RECIPIENT, Verdict.SETUP),
         ("RCPT", "450 4.2.0 greylisted", Stage.RECIPIENT, Verdict.TEMPORARY),
         ("DATA", "451 4.3.0 later", Stage.DATA, Verdict.TEMPORARY),

@@ -136,7 +136,7 @@ def test_refused_sender_leaves_the_session_usable(offers: tuple[str, ...]) -> No
         error = failure_of(session.send, Envelope(), MAIL)
         session.send(Envelope(), MAIL)
 
-    assert (error.stage, error.verdict, error.code) == (Stage.SENDER, Verdict.PERMANENT, 553)
+    assert (error.stage, error.verdict, error.code) == (Stage.SENDER, Verdict.SETUP, 553)
     assert error.recipients == {}
     assert server.conversations[0].mails == [MAIL]
 
@@ -209,18 +209,23 @@ def test_smtputf8_is_asked_for_when_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("envelope", "data"),
-    [(Envelope(sender=UMLAUT), MAIL), (Envelope(), UTF8_MAIL)],
+    ("envelope", "data", "verdict"),
+    [
+        (Envelope(sender=UMLAUT), MAIL, Verdict.SETUP),
+        (Envelope(), UTF8_MAIL, Verdict.PERMANENT),
+    ],
     ids=["sender", "header"],
 )
-def test_without_smtputf8_the_mail_is_refused_here(envelope: Envelope, data: bytes) -> None:
-    """What needs SMTPUTF8 fails for good, in a sentence, where the server has none."""
+def test_without_smtputf8_the_mail_is_refused_here(
+    envelope: Envelope, data: bytes, verdict: Verdict
+) -> None:
+    """What needs SMTPUTF8 is not sent where the server has none."""
     with Catcher(utf8=False) as catcher, opened(catcher) as session:
         error = failure_of(session.send, envelope, data)
         session.send(Envelope(), MAIL)
         caught = catcher.wait_for(1)
 
-    assert (error.stage, error.verdict, error.code) == (Stage.SENDER, Verdict.PERMANENT, None)
+    assert (error.stage, error.verdict, error.code) == (Stage.SENDER, verdict, None)
     assert "SMTPUTF8" in error.reply
     assert [each.data for each in caught] == [MAIL]
 

@@ -9,6 +9,7 @@ import pytest
 from plato_email.settings import Settings
 from plato_email.smtp import Security, Server
 from plato_email.trial import TestReport, run_trial
+from tests.support.names import leads_to
 from tests.support.postfix import REFUSED, SMALL
 
 from .conftest import PASSWORD, USER, Mailhub
@@ -29,7 +30,7 @@ class Try:
     sender: str = "site@example.com"
     recipient: str = "ann@example.com"
     seems: int = 0
-    """The Server Port in the settings, where it is one that only root may open."""
+    """The port of the settings, where it is one that only root may open."""
     trusting: bool = True
     ehlo_name: str | None = None
     origin: str = ""
@@ -37,9 +38,11 @@ class Try:
 
     def run(self, mailhub: Mailhub) -> TestReport:
         """Send the test mail."""
+        real_port = mailhub.postfix.ports[self.service]
+        host, port = ("mail.example.com", self.seems) if self.seems else ("127.0.0.1", real_port)
         server = Server(
-            "127.0.0.1",
-            mailhub.postfix.ports[self.service],
+            host,
+            port,
             self.security,
             self.username,
             self.password,
@@ -48,16 +51,17 @@ class Try:
         )
         settings = Settings(
             self.sender,
-            server.host,
-            self.seems or server.port,
+            host,
+            port,
             self.username,
             self.password,
             use_tls=self.security is not NONE,
             tls_mode="automatic" if self.security is NONE else self.security.value,
         )
-        return run_trial(
-            settings, server, self.recipient, origin=self.origin, deadline=self.deadline
-        )
+        with leads_to(host, port, real_port):
+            return run_trial(
+                settings, server, self.recipient, origin=self.origin, deadline=self.deadline
+            )
 
 
 TRIES = (

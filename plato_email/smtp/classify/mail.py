@@ -385,7 +385,7 @@ MAIL_SIGNS = (
         Cause.RELAYING_DENIED_NO_LOGIN,
         r"access denied",
         enhanced=("5.7.1",),
-        when=lambda answer: _without_login(answer) and answer.frame != "recipient",
+        when=_without_login,
     ),
     sign(Cause.RELAYING_DENIED, *_RELAYING),
     sign(Cause.SENDER_NOT_AUTHENTICATED, r"\b(dmarc|spf|dkim)\b", unless=r"duplicate header"),
