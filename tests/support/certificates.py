@@ -33,6 +33,7 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._ca = trustme.CA()
         self._folder = folder
+        self._valid: dict[str, ssl.SSLContext] = {}
         self.ca_file = str(folder / "ca.pem")
         self._ca.cert_pem.write_to_path(self.ca_file)
 
@@ -40,6 +41,12 @@ class Authority:
     def good(self) -> ssl.SSLContext:
         """Valid for localhost, 127.0.0.1 and mail.example.test."""
         return _context(self._ca.issue_cert("localhost", "127.0.0.1", "mail.example.test"))
+
+    def valid_for(self, name: str) -> ssl.SSLContext:
+        """Valid for one name, or for an IP address."""
+        if name not in self._valid:
+            self._valid[name] = _context(self._ca.issue_cert(name))
+        return self._valid[name]
 
     @cached_property
     def wrong_name(self) -> ssl.SSLContext:
@@ -220,7 +227,7 @@ def _sign(
     extensions: Sequence[x509.ExtensionType] = (),
     days: int = 1,
 ) -> x509.Certificate:
-    """Sign a certificate for this machine, or for ``common_name`` and no other name."""
+    """Sign one for this machine and mail.example.test, or for ``common_name`` and no other."""
     above, signer = issuer
     subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
     now = datetime.now(UTC)
@@ -237,7 +244,8 @@ def _sign(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
     )
     if not common_name:
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        hosts = [x509.DNSName(each) for each in ("localhost", "mail.example.test")]
+        names = [*hosts, x509.IPAddress(ip_address("127.0.0.1"))]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
     for extension in extensions:
         critical = isinstance(extension, x509.BasicConstraints)

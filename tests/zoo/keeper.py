@@ -154,7 +154,7 @@ def nowhere(_: Animal) -> Iterator[int]:
 
 
 @contextmanager
-def closed(_: Animal) -> Iterator[int]:
+def closed(_: object = None) -> Iterator[int]:
     """A port that is held, and that nobody listens on."""
     with socket.socket() as held:
         held.bind((HOST, 0))
@@ -162,7 +162,7 @@ def closed(_: Animal) -> Iterator[int]:
 
 
 @contextmanager
-def full(_: Animal) -> Iterator[int]:
+def full(_: object = None) -> Iterator[int]:
     """A port whose queue is full: the system lets every further SYN go unanswered."""
     with socket.socket() as listener, ExitStack() as waiting:
         listener.bind((HOST, 0))
