@@ -22,7 +22,7 @@ from tests.support.sink import by_message_id, queue
 from tests.support.sites import Host, hosted
 
 from .conftest import EVERYWHERE
-from .servers import Case, entry, of_corpus, served, set_up, standing, to_each
+from .servers import Case, entry, lines, of_corpus, served, set_up, standing, to_each
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -218,6 +218,8 @@ def test_limit_of_the_account_costs_no_mail(
         two = [workers() for _ in range(2)]
         pass_time(host, hours, *two, until=HOUR / 2)
         assert count_states(host) == {"queued": 20}
+        assert {row.attempts for row in rows(host).values()} == {0}
+        assert tries(server) <= steps_of_the_pause(1, 900, HOUR / 2)
         gate = host.site.outbox.gate()
         assert gate is not None
         assert (gate.cause, gate.server) == (case.cause.value, case.address)
@@ -245,11 +247,31 @@ def test_limit_never_fails_a_lone_mail(
         host.configure(case.port, **{"send_attempts": 3, **case.stored})
         number = host.send(sender=case.sender)
         pass_time(host, hours, workers(), until=4 * DAY)
-        assert tries(server) > 10
         assert status(host, number) in ("queued", "deferred")
+        assert tries(server) > 10
         heal(server)
         pass_time(host, hours, workers(), until=6 * DAY)
     assert status(host, number) == "sent"
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("name", ["cpanel-hour", "gomail-174", "smtp-auth-required"])
+def test_limit_costs_no_recipient(
+    host: Host, workers: Workers, hours: Hours, name: str, attempts: int
+) -> None:
+    """Reached between two recipients of one mail, the second gets it once the limit is renewed."""
+    said = lines(entry(name).said)
+    with served({"RCPT": for_bad(said)}) as server:
+        set_up(host, send_attempts=attempts)
+        both = ["good@customer.example", "bad@customer.example"]
+        number = host.send(recipients=both)
+        pass_time(host, hours, workers(), until=DAY)
+        assert status(host, number) in ("queued", "deferred")
+        heal(server)
+        pass_time(host, hours, workers(), until=3 * DAY)
+        assert status(host, number) == "sent"
+        outcomes = {each.address: each.outcome for each in host.site.outbox.outcomes(number)}
+        assert outcomes == dict.fromkeys(both, "accepted")
 
 
 ALIKE: dict[str, Script] = {

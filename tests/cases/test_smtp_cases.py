@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from plato_email.errors import Verdict
+from plato_email.errors import Stage, Verdict
 from plato_email.outbox import MessageRow
 from plato_email.smtp import Session
 from plato_email.smtp.network import in_container
 from plato_email.trial import conduct
-from tests.corpus import FATES
+from tests.corpus import FATES, Entry, replies
 from tests.support.names import leads_to
 from tests.support.sites import Host
 from tests.web.conftest import Admin
@@ -36,6 +36,7 @@ from .servers import (
     TEST_SECONDS,
     Case,
     entry,
+    of_corpus,
     standing,
 )
 
@@ -162,6 +163,30 @@ def test_queue(case: Case, host: Host) -> None:
     assert why["data-fate"] == case.verdict.value
     (tried,) = page.all("li", data_cause=case.cause.value)
     assert case.address in tried.text
+
+
+SLOWED_DOWN = [
+    each
+    for each in replies()
+    if each.stage in (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
+    and each.cause.verdict(each.code) is Verdict.SERVER
+    and each.code // 100 in (4, 5)
+]
+"""Replies to MAIL, RCPT and DATA that are the server's own, and no mail's."""
+
+
+@pytest.mark.parametrize("reply", SLOWED_DOWN, ids=lambda reply: reply.id)
+def test_reply_that_is_the_servers_own_charges_no_mail(host: Host, reply: Entry) -> None:
+    """Told as such by the page, it makes all mail wait, as the page says: no attempt is counted."""
+    case = of_corpus(reply)
+    with standing(case):
+        host.configure(case.port, **case.stored)
+        number = host.send(recipients=[RECIPIENT], sender=case.sender)
+        host.rounds()
+    row, gate = message(host, number), host.site.outbox.gate()
+    assert (row.status, row.attempts, row.cause) == ("queued", 0, case.cause.value)
+    assert gate is not None
+    assert (gate.verdict, gate.cause, gate.server) == ("server", case.cause.value, case.address)
 
 
 def test_corpus_has_the_cases() -> None:
