@@ -254,6 +254,27 @@ def test_limit_never_fails_a_lone_mail(
     assert status(host, number) == "sent"
 
 
+@pytest.mark.parametrize("name", ["cpanel-hour", "ms-submission-quota", "smtp-auth-required"])
+def test_saving_the_settings_costs_no_mail(
+    host: Host, workers: Workers, hours: Hours, name: str
+) -> None:
+    """The outage is taken for over when settings are saved: that blames no mail that met it."""
+    case = account(name)
+    with standing(case) as server:
+        assert server is not None
+        for attempts in (2, 3):
+            host.configure(case.port, **{"send_attempts": attempts, **case.stored})
+            if attempts == 2:
+                ids = [host.send(sender=case.sender) for _ in range(2)]
+            pass_time(host, hours, workers(), until=hours.passed + 4 * HOUR)
+        pass_time(host, hours, workers(), until=hours.passed + 3 * DAY)
+        assert {status(host, number) for number in ids} <= {"queued", "deferred"}
+        assert host.site.outbox.gate() is not None
+        heal(server)
+        pass_time(host, hours, workers(), until=hours.passed + 2 * DAY)
+    assert {status(host, number) for number in ids} == {"sent"}
+
+
 @pytest.mark.parametrize("attempts", [1, 3])
 @pytest.mark.parametrize("name", ["cpanel-hour", "gomail-174", "smtp-auth-required"])
 def test_limit_costs_no_recipient(
