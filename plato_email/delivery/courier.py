@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("plato_email")
 
+ALIKE = 10
+"""Different messages in a row that are refused alike before all mail waits: the circuit breaker."""
+
 
 class _Broken(Exception):
     """Something that nobody foresaw happened while one message was sent."""
@@ -121,7 +124,7 @@ class Courier:
         finally:
             self._tell()
         self._crew.answered = True
-        self._delivery.succeed(self._crew.settings)
+        self._delivery.succeed(self._crew.settings, load.message)
         self._done.append(judge.accepted(receipt))
         self._settle(session, following)
         return None
@@ -212,23 +215,39 @@ class Courier:
         self, load: Load, judge: Judge, error: DeliveryError, result: Result
     ) -> DeliveryError | None:
         """Record a try that counts, unless every mail meets the same: then all mail waits."""
-        everybodys = self._meets_everybody(load.message, error)
-        self._done.append(judge.stopped(error) if everybodys else result)
-        self._flush()
+        if error.cause.about is About.ONE:
+            self._done.append(result)
+            self._flush()
+            return None
+        with self._crew.charging:
+            self._flush()
+            everybodys = self._meets_everybody(load.message, error)
+            self._done.append(judge.stopped(error) if everybodys else result)
+            self._flush()
         return error if everybodys else None
 
     def _is_its_own(self, message: Claimed, error: DeliveryError, fresh: bool) -> bool:
         """Whether a refusal that would stop all mail is this message's own after all.
 
-        Other mail has gone since it stopped the queue the last time, or goes with the settings
-        that it is refused for. A line that broke while it was idle says nothing of any message.
+        Another message has gone since this one was first refused for that, or goes with the
+        settings that it is refused for. A line that broke while it was idle says nothing of any
+        message.
         """
         if error.stage not in MAIL_STAGES or self._crew.outage is not None:
             return False
         if error.code is None and not fresh:
             return False
-        lately = error.verdict is Verdict.SETUP and self._delivery.carries(self._crew.settings)
-        return message.stopped or lately
+        lately = error.verdict is Verdict.SETUP and self._delivery.carries(
+            self._crew.settings, message
+        )
+        return lately or (message.stopped and self._is_overtaken(message, error.cause))
+
+    def _is_overtaken(self, message: Claimed, cause: Cause) -> bool:
+        """Whether another message has gone since this one was first refused for that."""
+        self._flush()
+        last = self._delivery.accepted_besides(message)
+        known = None if last is None else last.at
+        return self._delivery.outbox.went_since(message.id, cause, known=known)
 
     def _is_usual_sender(self, message: Claimed) -> bool:
         """Whether it is from the Default Sender, as most messages are."""
@@ -236,10 +255,13 @@ class Courier:
 
     def _meets_everybody(self, message: Claimed, error: DeliveryError) -> bool:
         """Whether this is how the server treats every mail: now, or as the outage began."""
-        if error.cause.about is About.ONE:
-            return False
-        trips = self._delivery.breaker.trips(error, message.id)
-        return trips or self._crew.outage == (error.stage, error.cause)
+        if self._crew.outage == (error.stage, error.cause):
+            return True
+        last = self._delivery.accepted
+        alike = self._delivery.outbox.refused_alike(
+            error.stage, error.cause, since=None if last is None else last.at
+        )
+        return len(alike | {message.id}) >= ALIKE
 
     def _fault(self, error: DeliveryError, fresh: bool) -> DeliveryError | None:
         """Find out whether the server is at fault or this message made it drop the line.

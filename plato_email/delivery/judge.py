@@ -65,8 +65,10 @@ class Judge:
 
     def accepted(self, receipt: Receipt) -> Result:
         """The server took it for at least one recipient."""
-        later = [r for r in receipt.refused.values() if r.verdict is not Verdict.PERMANENT]
-        again = bool(later) and self._attempt < self._limit
+        later = [r.verdict for r in receipt.refused.values() if r.verdict is not Verdict.PERMANENT]
+        # What all mail would meet costs no recipient of this message a try.
+        charged = all(verdict.charged for verdict in later)
+        again = bool(later) and (self._attempt < self._limit or not charged)
         refused_before = "refused" in self._message.answered.values()
         result = self._result(
             State.QUEUED if again else State.SENT,
@@ -74,6 +76,7 @@ class Judge:
             Stage.ACCEPTED,
             (receipt.code, receipt.enhanced, receipt.reply),
             retry_in=self._backoff(),
+            charged=charged,
             accepted=tuple(receipt.accepted),
             refused=receipt.refused,
         )

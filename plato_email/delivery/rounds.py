@@ -8,11 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import SecretUnreadable
 from ..outbox import CONTENT, Claimed, Nothing, Outbox, Result
-from .breaker import Breaker
 from .crew import Crew
 from .heartbeat import Heartbeat
 
@@ -44,6 +45,15 @@ class Events(Protocol):
     def concluded(self, result: Result) -> None:
         """Learn how a try ended, after it was recorded."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """That the server took a message: which, when, and with which login."""
+
+    message: int
+    at: datetime
+    login: tuple[str, ...]
 
 
 class Delivery:
@@ -90,8 +100,8 @@ class Delivery:
         self.on_beat: Callable[[], None] = lambda: None
         """Called now and then during a slice that takes long."""
         self.heartbeat = Heartbeat(outbox, lambda: self.on_beat())
-        self.breaker = Breaker()
-        self._carried: tuple[tuple[str, ...], float] | None = None
+        self.accepted: Accepted | None = None
+        """The last message that the server took."""
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -171,17 +181,21 @@ class Delivery:
         kept = self._sessions.get(number)
         return kept is None or kept[1].tried <= 1
 
-    def succeed(self, settings: Settings) -> None:
+    def succeed(self, settings: Settings, message: Claimed) -> None:
         """Note that the server took a message."""
-        self.breaker.succeed()
-        self._carried = (settings.login_context, time.monotonic())
+        self.accepted = Accepted(message.id, self.clock.now(), settings.login_context)
 
-    def carries(self, settings: Settings) -> bool:
-        """Whether a message went with these settings lately."""
-        if self._carried is None:
+    def accepted_besides(self, message: Claimed) -> Accepted | None:
+        """The last message that the server took, if it is another."""
+        last = self.accepted
+        return None if last is None or last.message == message.id else last
+
+    def carries(self, settings: Settings, message: Claimed) -> bool:
+        """Whether another message went with these settings lately."""
+        last = self.accepted_besides(message)
+        if last is None or last.login != settings.login_context:
             return False
-        login, at = self._carried
-        return login == settings.login_context and time.monotonic() - at < PROVEN
+        return (self.clock.now() - last.at).total_seconds() < PROVEN
 
     def count(self, outcome: str) -> None:
         """Add to the tally."""

@@ -10,6 +10,7 @@ from .browsing import Browsing, Count, Fault, Page
 from .claiming import LEASE, Claiming
 from .deleting import UNDO, Restored
 from .enqueue import CONTENT, Enqueuing
+from .evidence import Evidence
 from .fault import PARTIAL
 from .figures import Figures
 from .grammar import KEYS, PRIORITY_NAMES, STATUSES, Search, SearchError, read_search
@@ -37,7 +38,7 @@ from .values import (
 from .walking import Place
 
 
-class Outbox(Enqueuing, Claiming, Recording, Reading, Browsing, Figures, Upkeep, Keeping):
+class Outbox(Enqueuing, Claiming, Recording, Evidence, Reading, Browsing, Figures, Upkeep, Keeping):
     """The queue of one site. Safe to share between threads; only counts are kept in memory."""
 
 

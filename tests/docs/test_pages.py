@@ -19,7 +19,7 @@ from plato_email import Message, QueuedMessage
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS
 from plato_email.delivery import PAUSES, SLICE, backoff
-from plato_email.delivery.breaker import MESSAGES
+from plato_email.delivery.courier import ALIKE
 from plato_email.delivery.crew import LOGIN_PAUSES, MAILS_WORTH_A_CONNECTION, SLICE_SECONDS
 from plato_email.delivery.judge import FIRST_KEY_RETRY, FIRST_RETRY, LONGEST_KEY_RETRY
 from plato_email.delivery.rounds import CONNECTION_IDLE, CONNECTION_MAILS, PROVEN
@@ -169,7 +169,7 @@ def test_waits_are_those_of_the_code() -> None:
     assert "After too many logins it is 5 minutes up to 1 hour" in text
     assert LOGIN_PAUSES[Cause.LOGIN_UNAVAILABLE] == LOGIN_PAUSES[Cause.LOGIN_LOST] == (15, 900)
     assert "15 seconds up to 15 minutes" in text
-    assert (MESSAGES, PROVEN) == (10, 300)
+    assert (ALIKE, PROVEN) == (10, 300)
     assert "ten different messages in a row" in text
     assert "in the last five minutes" in text
     assert "1 hour up to 4 hours" in text

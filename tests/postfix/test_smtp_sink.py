@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from plato_email.delivery.breaker import MESSAGES
+from plato_email.delivery.courier import ALIKE
 from tests.support.databases import SQLITE_WAL, fresh_database
 from tests.support.postfix import SmtpSink, free_port
 from tests.support.sites import Host, hosted
@@ -120,7 +120,8 @@ def test_an_error_at_every_mail(host: Host, error: tuple[str, str]) -> None:
     else:
         charged = {name: count for (name, outcome), count in tries.items() if outcome == fate}
         assert {outcome for _, outcome in tries} <= {fate, "released"}
-        assert Counter(charged.values()) == ({} if fate == "held" else {1: MESSAGES - 1})
+        assert set(charged.values()) <= {1}
+        assert len(charged) in ((0,) if fate == "held" else (ALIKE - 1, ALIKE))
         assert outage is not None
     assert Counter(accepted) == Counter(queued)
     assert set(by_state(host)["sent"]) == queued
