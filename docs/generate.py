@@ -13,7 +13,7 @@ import click
 
 from plato_email.cli import email_commands
 from plato_email.config import OPTIONS, Option
-from plato_email.diagnosis import CHAPTERS, REMARKS, RULES, Diagnosis, Rule
+from plato_email.diagnosis import CHAPTERS, REMARKS, Diagnosis, Rule
 from plato_email.forms import BY_NAME
 from plato_email.outbox import KEYS
 from plato_email.providers import CHECKED, PROVIDERS, Provider
@@ -160,23 +160,29 @@ def troubles() -> str:
     """Return the page on troubles: what is written by hand, then every cause of a failed test."""
     written, _, _ = TROUBLESHOOTING.read_text(encoding="utf-8").partition(_CAUSES)
     made = [_CAUSES]
-    for chapter, causes in (*CHAPTERS, ("Mail that was accepted", REMARKS)):
+    chapters: list[tuple[str, Sequence[Rule | Diagnosis]]] = [*CHAPTERS]
+    chapters.append(("Mail that was accepted", REMARKS))
+    for chapter, causes in chapters:
         made.append(f"\n## {chapter}\n")
-        made += [_cause(each) for each in causes]
+        made += map(_cause, _by_code(causes))
     return written + "".join(made)
 
 
-def _cause(rule: Rule | Diagnosis) -> str:
-    title, why, *steps = (_generally(text) for text in (rule.title, rule.why, *rule.steps))
-    field = f" (*{BY_NAME[rule.field].label}*)" if rule.field else ""
-    heading = [] if isinstance(rule, Rule) and _is_further(rule) else [f"\n### {rule.code}"]
-    lines = [*heading, "", f"**{title}**{field}. {why}", ""]
-    return "\n".join(lines + [f"- {step}" for step in steps] + [""])
+def _by_code(causes: Sequence[Rule | Diagnosis]) -> list[list[Rule | Diagnosis]]:
+    """All that is said about one cause: what holds anywhere, then what holds somewhere."""
+    found: dict[str, list[Rule | Diagnosis]] = {}
+    for each in causes:
+        found.setdefault(each.code, []).append(each)
+    return [[several[-1], *several[:-1]] for several in found.values()]
 
 
-def _is_further(rule: Rule) -> bool:
-    """Whether the heading for its cause stands above an earlier rule."""
-    return next(each for each in RULES if each.cause is rule.cause) is not rule
+def _cause(several: Sequence[Rule | Diagnosis]) -> str:
+    lines = [f"\n### {several[0].code}"]
+    for rule in several:
+        title, why, *steps = (_generally(text) for text in (rule.title, rule.why, *rule.steps))
+        field = f" (*{BY_NAME[rule.field].label}*)" if rule.field else ""
+        lines += ["", f"**{title}**{field}. {why}", "", *(f"- {step}" for step in steps)]
+    return "\n".join([*lines, ""])
 
 
 def _generally(text: str) -> str:

@@ -18,7 +18,7 @@ A message says the fact, the value and the cure. None carries a secret.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -269,6 +269,20 @@ class Cause(StrEnum):
 
 _CAUSES = {cause.value: cause for cause in Cause}
 
+CERTIFICATE_CAUSES = frozenset(
+    {
+        Cause.CERTIFICATE_SELF_SIGNED,
+        Cause.CERTIFICATE_NAME,
+        Cause.CERTIFICATE_EXPIRED,
+        Cause.CERTIFICATE_NOT_YET_VALID,
+        Cause.CERTIFICATE_INTERCEPTED,
+        Cause.CERTIFICATE_UNTRUSTED,
+        Cause.CERTIFICATE_WEAK,
+        Cause.CERTIFICATE_REFUSED,
+    }
+)
+"""The server speaks TLS, and its certificate is not accepted."""
+
 
 class PlatoEmailError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -349,6 +363,8 @@ class Certificate:
 
     names: tuple[str, ...] = ()
     """Host names before addresses, five at most; the common name where it has no other."""
+    common_name_only: bool = False
+    """Whether ``names`` is its common name, which counts for host names, not for addresses."""
     issuer: str = ""
     begins: date | None = None
     ends: date | None = None
@@ -357,10 +373,10 @@ class Certificate:
     issuer_missing: bool = False
     """Whether the certificate of its issuer was neither sent nor is known here."""
 
-    @property
-    def current(self) -> bool:
-        """Whether it is known to be still valid: if it counts as expired, its issuer's has."""
-        return self.ends is not None and self.ends >= datetime.now(UTC).date()
+    begun: bool = False
+    """Whether its own time has begun: if it counts as not yet valid, its issuer's has not."""
+    current: bool = False
+    """Whether its own time is not over: if it counts as expired, its issuer's is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,8 +245,9 @@ def _failing(gate: Gate | None, diagnosis: Diagnosis | None) -> str:
     if gate is None:
         return ""
     todo = "" if diagnosis is None or not diagnosis.steps else f" {diagnosis.steps[0]}"
+    where = f"{gate.server} at {gate.stage}" if gate.server else f"At {gate.stage}"
     return (
-        f"At {gate.stage}: {said(gate.code, gate.reply).rstrip('.')}.{todo} "
+        f"{where}: {said(gate.code, gate.reply).rstrip('.')}.{todo} "
         f"Next try at {gate.retry_at:%H:%M:%S} UTC; no message loses an attempt."
     )
 

@@ -48,7 +48,8 @@ def _status_lines(found: Status) -> list[str]:
     if found.gate is not None:
         gate = found.gate
         words = said(gate.code, gate.reply)
-        lines.append(f"failing    since {stamp(gate.failing_since)} at {gate.stage}: {words}")
+        where = f"{gate.server} at {gate.stage}" if gate.server else f"at {gate.stage}"
+        lines.append(f"failing    since {stamp(gate.failing_since)}, {where}: {words}")
         if found.diagnosis is not None:
             lines.append(f"cause      {found.diagnosis.title} ({found.diagnosis.code})")
         lines.append(f"next try   {stamp(gate.retry_at)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -97,17 +98,20 @@ def _clean(stored: StoredSettings, typed: dict[str, object]) -> Cleaned:
 
 
 def _print_report(report: TestReport, username: str) -> None:
+    named = partial(with_user_name, username=username)
     for step in report.steps:
         mark = click.style("ok    ", fg="green") if step.ok else click.style("failed", fg="red")
-        click.echo(f"{mark} {step.stage.value:<10} {step.milliseconds:>6.0f} ms  {step.detail}")
+        click.echo(
+            f"{mark} {step.stage.value:<10} {step.milliseconds:>6.0f} ms  {named(step.detail)}"
+        )
     if report.receipt is not None:
         how = "Would be accepted" if report.outcome == "checked" else "Accepted"
         words = said(report.receipt.code, report.receipt.reply)
-        click.echo(f"{how} for {report.recipient}: {words}")
+        click.echo(f"{how} for {report.recipient}: {named(words)}")
     if report.diagnosis is not None:
         click.echo()
         click.echo(f"{report.diagnosis.title} ({report.diagnosis.code})")
-        click.echo(with_user_name(report.diagnosis.why, username))
+        click.echo(named(report.diagnosis.why))
         for number, advice in enumerate(report.diagnosis.steps, 1):
             click.echo(f"  {number}. {advice}")
         if report.diagnosis.queue:

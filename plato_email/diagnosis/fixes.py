@@ -29,6 +29,11 @@ def turn_tls_off(_: Case) -> Fix:
     return Fix("Turn off TLS", {"use_tls": ""})
 
 
+def turn_tls_off_without_login(case: Case) -> Fix | None:
+    """No TLS where nothing secret goes over the line, and at no known provider."""
+    return None if case.username or case.provider else turn_tls_off(case)
+
+
 def use_port(port: int) -> Callable[[Case], Fix]:
     """The port, with TLS in the way that is usual there."""
     return lambda _: Fix(f"Use port {port}", {"port": str(port), **_tls("automatic")})
@@ -57,7 +62,7 @@ def clean_host(case: Case) -> Fix | None:
 def use_certified_name(case: Case) -> Fix | None:
     """A name in the certificate, if it is in the very domain of the server that was typed.
 
-    Any other may be that of somebody in between.
+    Any other may be that of a server in between.
     """
     for name in (each.lower() for each in case.certificate.names):
         if "*" not in name and any(name.endswith(f".{own}") for own in _own_domains(case.host)):

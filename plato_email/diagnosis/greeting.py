@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
         fix=fixes.use_tls_at_once,
         title="Port 465 expects TLS from the first byte",
         why="The server waits for TLS while we wait for its greeting, and so neither speaks.",
-        steps=("Enable TLS / SSL, and let TLS begin automatically or at once.",),
+        steps=("Switch on Enable TLS / SSL, and set TLS begins to Automatic.",),
     ),
     Rule(
         cause=Cause.WEB_SERVER,
@@ -48,25 +48,27 @@ RULES: tuple[Rule, ...] = (
     Rule(
         cause=Cause.PROXY_CANNOT_CONNECT,
         field="port",
-        title="Something in between answers, but cannot reach {host}",
-        why="A virus scanner, firewall or proxy took the connection and could not make its own.",
+        title="A scanner or proxy in between answers, but cannot reach {host}",
+        why="A virus scanner, firewall or proxy accepted the connection in place of the server, "
+        "and could not connect to the server itself.",
         steps=(
-            "Check the Server Address and the Server Port: the scanner cannot reach them.",
-            "Exempt mail, or this site, from the scanner or proxy.",
-            "Check that the firewall behind it lets it out on port {port}.",
+            "Check the Server Address and the Server Port.",
+            "Check that the firewall allows connections to port {port}.",
+            "Exclude mail, or this site, from the scanner or proxy.",
         ),
     ),
     Rule(
         cause=Cause.GREETING_SILENT,
         field="tls_mode",
         title="{host} accepts the connection but sends no greeting",
-        why="A server that expects TLS at once is just as silent, and so are some firewalls. "
-        "Others pause before they greet, or first look up the name of this machine.",
+        why="It may be slow: some servers first look up the name of this machine, or pause on "
+        "purpose. A server that expects TLS from the first byte is silent too, and so are some "
+        "firewalls.",
         steps=(
-            "Try Enable TLS / SSL with TLS beginning at once.",
+            "If the server is known to be slow, save the settings: this test waited {seconds} "
+            "seconds, but a sender waits a minute, so mail may go out although the test fails.",
+            "Set TLS begins to TLS: from the first byte, if the server expects that on this port.",
             CHECK_PORT,
-            "If the server is known to pause: a test waits {seconds} seconds for it, a sender a "
-            "minute, so mail may flow although the test fails.",
             "Check whether a firewall or virus scanner is in between.",
         ),
     ),

@@ -30,7 +30,8 @@ RULES: tuple[Rule, ...] = (
         why="A Username is set, but the server did not ask for one.",
         steps=(
             "Use port 587 or 465: port 25 is often for mail servers only, without a login.",
-            "If the server lets this machine send without a login, remove the Username.",
+            "If the server lets this machine send without a login, switch off Requires "
+            "authentication.",
         ),
     ),
     Rule(
@@ -60,12 +61,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         cause=Cause.LOGIN_HIDDEN_CHARACTERS,
         field="password",
-        title="The Username or the Password contains characters that cannot be seen",
-        why="Copying brought them along: {hidden}. The server did not accept the login.",
+        title="The Username or the Password contains an invisible character",
+        why="It was probably pasted: {hidden}. The server did not accept the login.",
         steps=(
-            "Type the Password by hand, or remove the blanks in it. An app password works without "
-            "blanks.",
-            "Check the Username for blanks, too.",
+            "Type the Password by hand, or paste it without blanks. An app password works without "
+            "the blanks between its groups.",
+            "Type the Username by hand too.",
         ),
     ),
     Rule(
@@ -143,8 +144,8 @@ RULES: tuple[Rule, ...] = (
             "Type the Password again.",
             "Check the Username: often it is the whole address, sometimes a word such as apikey.",
             "Check that SMTP is switched on in the mailbox's settings.",
-            "Some providers have a password of its own for SMTP: an app password or "
-            "authorization code.",
+            "Some providers have a separate password for SMTP: an app password or an authorization "
+            "code.",
         ),
     ),
     Rule(

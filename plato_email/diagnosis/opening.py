@@ -9,6 +9,11 @@ from .rule import Rule
 CHECK_PORT = (
     "Check the Server Port: 587 and 465 are for sites that log in, 25 is for servers of your own."
 )
+_NO_SUCH_NAME = (
+    Cause.HOST_NOT_FOUND,
+    Cause.HOST_WITHOUT_ADDRESS,
+    Cause.NAME_LOOKUP_FAILED,
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -61,6 +66,35 @@ RULES: tuple[Rule, ...] = (
             "Check the name servers of this machine: /etc/resolv.conf, or those of its container.",
         ),
     ),
+    *(
+        Rule(
+            cause=cause,
+            when=lambda case: case.is_container_host,
+            field="host",
+            title="{host} is not known inside this container",
+            why="On Linux, Docker adds this name only where it is asked to.",
+            steps=(
+                "Start the container with --add-host=host.docker.internal:host-gateway, or put "
+                '"host.docker.internal:host-gateway" under extra_hosts in the Compose file.',
+                "Or type the address of Docker's bridge as Server Address, often 172.17.0.1.",
+            ),
+        )
+        for cause in _NO_SUCH_NAME
+    ),
+    *(
+        Rule(
+            cause=cause,
+            when=lambda case: case.is_service_name,
+            field="host",
+            title="{host} is not known inside this container",
+            why="The name of a service is known only on the networks that the service is on.",
+            steps=(
+                "Check the name of the service in the Compose file, and that it is running.",
+                "Put this container and the mail server on the same network.",
+            ),
+        )
+        for cause in _NO_SUCH_NAME
+    ),
     Rule(
         cause=Cause.NAME_LOOKUP_FAILED,
         field="host",
@@ -89,18 +123,43 @@ RULES: tuple[Rule, ...] = (
             "If the name is one of your own network, check that this machine can look it up.",
         ),
     ),
-    Rule(
-        cause=Cause.CONNECTION_REFUSED,
-        when=lambda case: case.on_this_machine and case.facts.in_container,
-        field="port",
-        title="Nothing answers at {host} on port {port} inside this container",
-        why="In a container {host} is the container itself, not the machine that runs it.",
-        steps=(
-            "Type the name of the mail server's container or service as Server Address.",
-            "If the mail server runs on the host machine, use the host's address: with Docker "
-            "often host.docker.internal.",
-            CHECK_PORT,
-        ),
+    *(
+        Rule(
+            cause=cause,
+            when=lambda case: case.on_this_machine and case.facts.in_container,
+            field="host",
+            title="Nothing answers at {host} on port {port} inside this container",
+            why="In a container, {host} is the container itself, not the machine that runs it.",
+            steps=(
+                "Type the name of the mail server's service as Server Address, such as mailpit in "
+                "a Compose file.",
+                "If the mail server runs on the machine that runs the container, type "
+                "host.docker.internal (Docker) or host.containers.internal (Podman).",
+                CHECK_PORT,
+            ),
+        )
+        for cause in (
+            Cause.CONNECTION_REFUSED,
+            Cause.CONNECTION_TIMED_OUT,
+            Cause.NETWORK_UNREACHABLE,
+        )
+    ),
+    *(
+        Rule(
+            cause=cause,
+            when=lambda case: case.is_container_host,
+            field="port",
+            title="Nothing answers on port {port} of the machine that runs this container",
+            why="The mail server may listen on 127.0.0.1 only, which containers cannot reach, or "
+            "a firewall keeps the container out.",
+            steps=(
+                "Let the mail server listen on the address of Docker's bridge too, often "
+                "172.17.0.1.",
+                "Let the firewall of that machine accept connections from the container's network.",
+                CHECK_PORT,
+            ),
+        )
+        for cause in (Cause.CONNECTION_REFUSED, Cause.CONNECTION_TIMED_OUT)
     ),
     Rule(
         cause=Cause.CONNECTION_REFUSED,

@@ -119,9 +119,8 @@ RULES: tuple[Rule, ...] = (
         title="{provider} did not accept the Username and Password",
         why="There the Username is {user_name}, and the Password is {credential}.",
         steps=(
-            "Look both up at {link}.",
-            "Type both again.",
-            "If the account is in another region, its server is {regions}.",
+            "Look both up at {link}, and type them again.",
+            "If the account or its domain is in another region, the Server Address is {regions}.",
         ),
     ),
     Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,6 +139,17 @@ class Case:
         """Whether the server is set as this machine itself."""
         return is_loopback(self.host)
 
+    @property
+    def is_container_host(self) -> bool:
+        """Whether the server is set as the machine that this container runs on."""
+        names = ("host.docker.internal", "gateway.docker.internal", "host.containers.internal")
+        return self.facts.in_container and self.host.lower().rstrip(".") in names
+
+    @property
+    def is_service_name(self) -> bool:
+        """Whether the server's name has no dot, in a container: a service of Docker Compose."""
+        return self.facts.in_container and "." not in self.host.rstrip(".")
+
     @cached_property
     def reply(self) -> str:
         """What was said, fit to be shown: on one line, and without the password."""
@@ -156,7 +168,7 @@ class Case:
             "credential": provider.credential if provider else "",
             "link": (provider.credential_link if provider else "") or "the provider's page",
             "regions": " or ".join(regions),
-            "hidden": ", ".join(self.facts.hidden),
+            "hidden": ", ".join(map(_named, self.facts.hidden)),
             "seconds": f"{self.facts.seconds:.0f}",
             "catcher": self.facts.catcher or host,
             "names": ", ".join(self.certificate.names),
@@ -167,7 +179,15 @@ class Case:
         """The server's words, or the system's where the server said nothing."""
         if self.error.code is None:
             return self.reply
-        return f"The server said: {said(self.error.code, self.reply)}"
+        in_between = self.error.cause is Cause.PROXY_CANNOT_CONNECT
+        who = "The answer was" if in_between else "The server said"
+        return f"{who}: {said(self.error.code, self.reply)}"
+
+
+def _named(character: str) -> str:
+    """``U+00A0`` with the name that Unicode gives it."""
+    name = unicodedata.name(chr(int(character.removeprefix("U+"), 16)), "")
+    return f"{name.lower()} ({character})" if name else character
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         cause=Cause.ANSWERS_OUT_OF_STEP,
         title="{host} does not answer as a mail server does",
-        why="Its answers do not match what it was asked, so none can be trusted, and nothing "
-        "counts as sent.",
+        why="Its answers do not match the questions, so none of them counts and nothing was sent.",
         steps=(
-            "Check the Server Address and the Server Port: this may be no mail server.",
+            "Check the Server Address and the Server Port: this may be a dummy or another service, "
+            "not a mail server.",
             "Look for a proxy, firewall or virus scanner that handles mail, and take it out.",
             "Ask the server's operator to look into its log.",
         ),
@@ -89,7 +89,8 @@ RULES: tuple[Rule, ...] = (
         title="{host} wants a login",
         why="It does not take mail from just anybody.",
         steps=(
-            "Set Username and Password, and use port 587 or 465.",
+            "Switch on Requires authentication, set Username and Password, and use port 587 or "
+            "465.",
             "If they are set, check that they are the right ones.",
         ),
     ),
@@ -99,7 +100,8 @@ RULES: tuple[Rule, ...] = (
         title="{host} passes no mail on for this machine",
         why="Without a login it takes mail for its own mailboxes only.",
         steps=(
-            "Set Username and Password, and use port 587 or 465.",
+            "Switch on Requires authentication, set Username and Password, and use port 587 or "
+            "465.",
             "Or have the server's operator allow the address of this machine.",
         ),
     ),

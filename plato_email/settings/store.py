@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
@@ -16,7 +17,6 @@ from .vault import SECRETS, Opened, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from sqlalchemy import Row
     from sqlalchemy.orm import Session, scoped_session
@@ -60,6 +60,7 @@ class SettingsStore:
         self._keys_of_pins = {name: pin.key for name, pin in pins.items()}
         self._pins = {name: pin.value for name, pin in pins.items()}
         self._unsaved = replace(Settings(), **defaults)
+        self._since = datetime.now(UTC).replace(tzinfo=None)
 
     def load(self, connection: Executor) -> StoredSettings:
         """Return the settings in force, by one SELECT.
@@ -175,6 +176,7 @@ class SettingsStore:
             unreadable=opened.unreadable,
             key_problem=opened.key_problem,
             pinned=self._keys_of_pins,
+            login_since=self._login_since(row),
         )
         if row is None:
             return stored
@@ -184,6 +186,13 @@ class SettingsStore:
         return replace(
             stored, version=row.version, updated_at=row.updated_at, updated_by=row.updated_by
         )
+
+    def _login_since(self, row: Row[Any] | None) -> datetime:
+        """Any save may have changed the login, and any start of the process what is pinned."""
+        times = [self._since] if row is None or row.version == 0 else [row.updated_at]
+        if {"host", "port", "username"} & self._pins.keys():
+            times.append(self._since)
+        return max(times)
 
     def _opened(self, row: Row[Any] | None) -> Opened:
         if row is None or row.version == 0:

@@ -168,6 +168,8 @@ class StoredSettings:
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Field -> configuration key that overrules what is stored."""
     tested: LastTest | None = None
+    login_since: datetime | None = field(default=None, compare=False)
+    """Since when the server and the user name are known to be these (naive UTC)."""
 
 
 def unreadable(fields: Iterable[str]) -> str:

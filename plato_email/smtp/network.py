@@ -119,7 +119,8 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[Address]:
         words = f"The name {host} was not found ({_reason(found)})."
         number = found.errno if isinstance(found, socket.gaierror) else None
         cause = _NOT_FOUND.get(number, Cause.HOST_NOT_FOUND)
-        raise DeliveryError(Stage.RESOLVE, cause, words) from found
+        facts = Facts(in_container=in_container())
+        raise DeliveryError(Stage.RESOLVE, cause, words, facts=facts) from found
     return found
 
 

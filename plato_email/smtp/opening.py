@@ -118,7 +118,7 @@ class Opening:
             self._introduce(dialogue)
 
     def _no_starttls(self, greeting: Reply) -> DeliveryError:
-        words = "The server does not offer STARTTLS, so no TLS can be had this way."
+        words = "The server does not offer STARTTLS."
         catcher = catcher_in(greeting.text)
         facts = replace(self._facts, catcher=catcher)
         # Cisco's ESMTP inspection writes X over the keyword and asterisks over the greeting:

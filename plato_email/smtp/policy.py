@@ -44,6 +44,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def is_local_name(host: str) -> bool:
+    """Whether a host is this machine, or has a name without a dot, as services of Docker have."""
+    return is_loopback(host) or not any(mark in host.rstrip(".") for mark in ".:")
+
+
 def is_never_mailed(address: str) -> bool:
     """Whether no mail server can have this IP address; some such hand out a machine's secrets.
 

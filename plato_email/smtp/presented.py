@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -60,26 +61,31 @@ def _unverified() -> ssl.SSLContext:
 
 
 def _read(certificate: bytes) -> Certificate:
-    parsed = x509.load_der_x509_certificate(certificate)
+    parsed, now = x509.load_der_x509_certificate(certificate), datetime.now(UTC)
+    names, common_name_only = _names(parsed)
     return Certificate(
-        names=_names(parsed),
+        names=names,
+        common_name_only=common_name_only,
         issuer=_issuer(parsed),
+        begun=parsed.not_valid_before_utc <= now,
+        current=parsed.not_valid_after_utc >= now,
         begins=parsed.not_valid_before_utc.date(),
         ends=parsed.not_valid_after_utc.date(),
         fingerprint=parsed.fingerprint(hashes.SHA256()).hex(":").upper(),
     )
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _names(certificate: x509.Certificate) -> tuple[tuple[str, ...], bool]:
+    """The names, and whether they are no more than the common name."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         # As certificates were made before RFC 2818 asked for alternative names.
         common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        return tuple(_shown(str(each.value)) for each in common[:_SHOWN])
+        return tuple(_shown(str(each.value)) for each in common[:_SHOWN]), bool(common)
     names = found.get_values_for_type(x509.DNSName)
     addresses = map(str, found.get_values_for_type(x509.IPAddress))
-    return tuple(_shown(name) for name in (*names, *addresses)[:_SHOWN])
+    return tuple(_shown(name) for name in (*names, *addresses)[:_SHOWN]), False
 
 
 def _issuer(certificate: x509.Certificate) -> str:

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from ..errors import DeliveryError, Stage
+from ..errors import Cause, DeliveryError, Stage
+from . import tls
 from .auth import may_send_password, offers_login
+from .catchers import catcher_in
 from .faults import Dropped, WireError
 from .model import Security, Server
 from .opening import Opening
@@ -26,6 +28,12 @@ _FOUND = {
     Security.NONE: "It answers, without TLS.",
     Security.STARTTLS: "It answers with STARTTLS.",
     Security.TLS: "It answers with TLS from the first byte.",
+}
+
+
+_PROBLEMS = {
+    Cause.LOGIN_NOT_OFFERED: "It offers no login with a user name and a password.",
+    Cause.LOGIN_UNENCRYPTED: "It offers no TLS, so the password could be read on the way.",
 }
 
 
@@ -44,6 +52,12 @@ class Probe:
     milliseconds: float
     detail: str
     """One sentence: what was found, or why it cannot be used."""
+    cause: Cause | None = None
+    """Why it cannot be used; ``None``: it can."""
+    reason: str = ""
+    """What is wrong with its certificate, as the end of a sentence."""
+    catcher: str = ""
+    """The name of the mail catcher that greeted, such as ``Mailpit``."""
 
 
 def probe_ports(
@@ -92,23 +106,43 @@ def _try(server: Server, login: bool, deadline: Deadline) -> tuple[Probe, bool]:
     """Open a session and close it; also tell whether another way to begin may do better."""
     opening = Opening(server, deadline, patience=deadline.seconds / 3)
     since, security = monotonic(), server.security
-    refused, misunderstood = "", False
+    refused, cause, reason, misunderstood = "", None, "", False
     try:
         dialogue = opening.run()
     except DeliveryError as error:
         if error.stage is Stage.TLS and _without_tls(server, opening):
             security = Security.NONE
         else:
-            refused, misunderstood = error.reply, _misunderstood(error)
+            refused, cause, misunderstood = error.reply, error.cause, _misunderstood(error)
+            reason = _reason(error)
     else:
         with suppress(WireError):
             dialogue.say("QUIT")
         dialogue.wire.close()
     took = (monotonic() - since) * 1000
     offered = not refused and offers_login(opening.capabilities)
-    problem = refused or _problem(security, opening.peer, login, offered)
-    detail = problem or _FOUND[security]
-    return Probe(server.port, security, offered, not problem, took, detail), misunderstood
+    cause = cause or _problem(security, opening.peer, login, offered)
+    detail = refused or (_PROBLEMS[cause] if cause else _FOUND[security])
+    greeting = next((line for line in opening.transcript if line.startswith("S: 220")), "")
+    found = Probe(
+        server.port,
+        security,
+        offered,
+        cause is None,
+        took,
+        detail,
+        cause,
+        reason,
+        catcher=catcher_in(greeting),
+    )
+    return found, misunderstood
+
+
+def _reason(error: DeliveryError) -> str:
+    refused = error.__cause__
+    if not isinstance(refused, ssl.SSLCertVerificationError):
+        return ""
+    return tls.fault(refused, error.facts)
 
 
 def _without_tls(server: Server, opening: Opening) -> bool:
@@ -125,11 +159,11 @@ def _misunderstood(error: DeliveryError) -> bool:
     return error.stage is Stage.TLS and isinstance(cause, ssl.SSLError | Dropped) and not refused
 
 
-def _problem(security: Security, peer: str, login: bool, offered: bool) -> str:
+def _problem(security: Security, peer: str, login: bool, offered: bool) -> Cause | None:
     """Why a session that can be had is of no use."""
     if login and not offered:
-        return "It offers no login with a user name and a password."
+        return Cause.LOGIN_NOT_OFFERED
     encrypted = security is not Security.NONE
     if login and not may_send_password(encrypted=encrypted, peer=peer):
-        return "It offers no TLS, so the password could be read on the way."
-    return ""
+        return Cause.LOGIN_UNENCRYPTED
+    return None

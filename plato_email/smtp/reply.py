@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from .charsets import decode
 from .faults import Malformed
 
 MAX_LINE = 4096
@@ -23,7 +24,7 @@ SHOWN = 500
 
 Scrub = Callable[[str], str]
 
-_LINE = re.compile(r"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
 # The mark of another protocol that a line begins with.
 _PROTOCOL = re.compile(
@@ -32,7 +33,7 @@ _PROTOCOL = re.compile(
 _PIECE = 8
 _RUN = re.compile(rf"[A-Za-z0-9+/=]{{{_PIECE},}}")
 """What may be a piece of base64."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +81,44 @@ def read_reply(read_line: Callable[[], bytes], scrub: Scrub, *, quoted: bool = T
     Raises:
         Malformed: it is not a reply, or its lines disagree about the code.
     """
-    code, lines, size, last = 0, list[str](), 0, False
+    code, lines, size, last = 0, list[bytes](), 0, False
     while not last:
         raw = read_line()
         size += len(raw)
         if size > MAX_REPLY and raw.startswith(b"%d-" % code):
             continue  # as those before it, and its words are not kept
-        found, last, text = _parse_line(raw, scrub, quoted)
+        found, last, words = _parse_line(raw, scrub, quoted)
         if lines and found != code:
             raise Malformed(f"one reply gives both {code} and {found}")
         code = found
         if size <= MAX_REPLY:
-            lines.append(text)
-    return Reply(code, tuple(lines))
+            lines.append(words)
+    # All lines at once: one that is short tells little of its charset.
+    text = _readable(b"\n".join(lines), scrub)
+    return Reply(code, tuple(map(printable, text.split("\n"))))
 
 
-def _parse_line(raw: bytes, scrub: Scrub, quoted: bool) -> tuple[int, bool, str]:
+def _parse_line(raw: bytes, scrub: Scrub, quoted: bool) -> tuple[int, bool, bytes]:
     """The code, whether the line is the last of its reply, and the words."""
-    line = raw.removesuffix(b"\r").decode("utf-8", "replace")
+    line = raw.removesuffix(b"\r")
     found = _LINE.fullmatch(line)
     if found is None:
-        mark = _PROTOCOL.match(line)
+        mark = _PROTOCOL.match(line.decode("ascii", "replace"))
         begins = f"{mark[0]}\N{HORIZONTAL ELLIPSIS}" if mark else ""
-        shown = printable(scrub(line))[:80] if quoted else begins
+        shown = printable(_readable(line, scrub))[:80] if quoted else begins
         words = "this is not an SMTP reply" + (f": {shown!r}" if shown else "")
         raise Malformed(words, (mark.lastgroup or "") if mark else "")
-    return int(found[1]), found[2] != "-", printable(scrub(found[3] or ""))
+    return int(found[1]), found[2] != b"-", found[3] or b""
+
+
+def _readable(data: bytes, scrub: Scrub) -> str:
+    """The words without secrets, in whatever charset.
+
+    Twice: first as the octets that we sent, which a charset might make something else of; then
+    as text, where the server has brought them into its own charset.
+    """
+    clean = scrub(data.decode("utf-8", "surrogateescape"))
+    return scrub(decode(clean.encode("utf-8", "surrogateescape")))
 
 
 def printable(text: str) -> str:

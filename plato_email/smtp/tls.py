@@ -99,7 +99,7 @@ def handshake_error(error: ssl.SSLError, facts: Facts) -> DeliveryError:
         facts: the server, and its certificate, where that is what is wrong.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        words = f"The server's certificate was not accepted: {_fault(error, facts)}."
+        words = f"The server's certificate was not accepted: {fault(error, facts)}."
         return DeliveryError(Stage.TLS, _refused(error, facts), words, facts=facts)
     reason = error.reason or error.strerror or "unknown reason"
     words = f"The TLS handshake failed: {reason.replace('_', ' ').lower()}."
@@ -117,13 +117,16 @@ def _refused(error: ssl.SSLCertVerificationError, facts: Facts) -> Cause:
     return cause
 
 
-def _fault(error: ssl.SSLCertVerificationError, facts: Facts) -> str:
+def fault(error: ssl.SSLCertVerificationError, facts: Facts) -> str:
+    """Why a certificate was refused, as the end of a sentence."""
     certificate = facts.certificate or Certificate()
     match _REFUSED.get(error.verify_code):
         case Cause.CERTIFICATE_EXPIRED if certificate.current:
             return "a certificate of its chain, not its own, has expired"
         case Cause.CERTIFICATE_EXPIRED:
             return "it has expired" + (f" on {certificate.ends}" if certificate.ends else "")
+        case Cause.CERTIFICATE_NOT_YET_VALID if certificate.begun:
+            return "a certificate of its chain, not its own, is not valid yet"
         case Cause.CERTIFICATE_NOT_YET_VALID:
             begins = f", but from {certificate.begins} on" if certificate.begins else ""
             return f"it is not valid yet{begins}, or this machine's clock is wrong"
@@ -132,6 +135,9 @@ def _fault(error: ssl.SSLCertVerificationError, facts: Facts) -> str:
         case Cause.CERTIFICATE_UNTRUSTED:
             by = f" ({certificate.issuer})" if certificate.issuer else ""
             return f"it is issued by an authority that is not trusted here{by}"
+        case Cause.CERTIFICATE_NAME if certificate.common_name_only:
+            names = ", ".join(certificate.names)
+            return f"it is not for {facts.host}; it has only the common name {names}"
         case Cause.CERTIFICATE_NAME:
             names = f"; it is for {', '.join(certificate.names)}" if certificate.names else ""
             return f"it is not for the name {facts.host}{names}"

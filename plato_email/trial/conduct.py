@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..diagnosis import diagnose
 from ..errors import SettingsError
-from ..smtp.policy import is_loopback
+from ..smtp.policy import is_local_name
 from ..smtp.probe import USUAL_PORTS, probe_ports
+from ..smtp.reply import USER_NAME
 from .engine import DEADLINE, Kind, TestReport, compose_test, run_trial
-from .offers import is_about_ports, offers
+from .offers import is_about_ports, leads, offers
 from .values import Offer, State, Trial
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("plato_email")
 
 CATCHER_PORTS = (1025,)
-"""Where catchers of mail listen on a developer's machine."""
+"""Where catchers of mail listen, on a developer's machine or as a service of Docker."""
 PROBING = 3.0
 """Seconds of the deadline that are kept for the server's other ports."""
 
@@ -79,7 +81,7 @@ class Trials:
         self.usual_ports: tuple[int, ...] = USUAL_PORTS
         """Where the server is looked for after a failure, besides its own port."""
         self.catcher_ports: tuple[int, ...] = CATCHER_PORTS
-        """Where it is looked for too, if it is this machine."""
+        """Where it is looked for too, if it is this machine or has a name without a dot."""
         self._database = database
         self._store = store
         self._server = server
@@ -181,7 +183,7 @@ class Trials:
                 transcript=report.transcript,
             )
             self._remember(asked.settings, report)
-            running.note(offers=self._offers(asked.settings, report))
+            running.note(**self._help(asked.settings, report))
         except Exception:
             log.exception("a test was broken off by an error of ours")
             state = State.LOST
@@ -203,15 +205,28 @@ class Trials:
             observe=observe,
         )
 
-    def _offers(self, settings: Settings, report: TestReport) -> tuple[Offer, ...]:
+    def _help(self, settings: Settings, report: TestReport) -> dict[str, Any]:
+        """What to offer after a failure, and what else was found."""
         if report.error is None:
-            return ()
+            return {}
         probes: tuple[Probe, ...] = ()
+        catchers = self.catcher_ports if is_local_name(settings.host) else ()
         if is_about_ports(report.diagnosis):
-            here = self.catcher_ports if is_loopback(settings.host) else ()
-            ports = dict.fromkeys((*self.usual_ports, *here, settings.port))
+            ports = dict.fromkeys((*self.usual_ports, *catchers, settings.port))
             probes = probe_ports(self._server(settings), tuple(ports), PROBING)
-        return offers(settings, report.diagnosis, probes, self._load().pinned)
+        found, pinned = report.diagnosis, self._load().pinned
+        if report.error.facts.in_container and any(each.usable for each in probes):
+            # A mail server is where it was looked for: only the port is wrong.
+            report.error.facts = replace(report.error.facts, in_container=False)
+            found = diagnose(report.error, settings)
+        return {
+            "diagnosis": found,
+            "offers": tuple(
+                _without_user_name(offer, settings.username)
+                for offer in offers(settings, found, probes, pinned, catchers)
+            ),
+            "leads": leads(settings, probes),
+        }
 
     def _guard(self, settings: Settings) -> None:
         """A pinned password belongs to the settings in force, not to what somebody types."""
@@ -295,6 +310,14 @@ class _Running:
                 self._log.store(trial, patience=20.0 if over else 2.0)
             except SQLAlchemyError:
                 log.exception("how far a test is could not be stored")
+
+
+def _without_user_name(offer: Offer, username: str) -> Offer:
+    """``offer`` with the mark for the user name, which is stored in no plain text."""
+    if "@" not in username:
+        return offer  # no offer is made of such a name
+    values = {name: text.replace(username, USER_NAME) for name, text in offer.values.items()}
+    return replace(offer, button=offer.button.replace(username, USER_NAME), values=values)
 
 
 def _last_words(report: TestReport) -> str:

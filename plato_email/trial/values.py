@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ..diagnosis import Diagnosis
-from ..errors import Stage
+from ..errors import Cause, Stage
 from ..smtp import Security, Step
 from .engine import Kind
 
@@ -38,6 +38,16 @@ class Offer:
     """What speaks for it, or "" where the button says it all."""
     values: Mapping[str, str]
     """Form field -> what to fill in; a switch is ``"on"`` or ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A port that would do but for its certificate: worth knowing, and nothing to press."""
+
+    port: int
+    cause: Cause
+    """What is wrong with the certificate."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,7 @@ class Trial:
     """The server's last words."""
     diagnosis: Diagnosis | None = None
     offers: tuple[Offer, ...] = ()
+    leads: tuple[Lead, ...] = ()
     transcript: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -115,6 +126,7 @@ class Trial:
                 "offers": [
                     {**asdict(offer), "values": dict(offer.values)} for offer in self.offers
                 ],
+                "leads": [asdict(lead) for lead in self.leads],
                 "transcript": self.transcript,
             },
             ensure_ascii=False,
@@ -143,12 +155,18 @@ def read_trial(row: Any) -> Trial:
         reply=said["reply"],
         diagnosis=_diagnosis(said["diagnosis"]),
         offers=tuple(Offer(**offer) for offer in said["offers"]),
+        leads=tuple(_leads(said.get("leads", ()))),
         transcript=tuple(said["transcript"]),
     )
 
 
 def _steps(said: Iterable[Mapping[str, Any]]) -> Iterable[Step]:
     return (Step(Stage(s["stage"]), s["ok"], s["milliseconds"], s["detail"]) for s in said)
+
+
+def _leads(said: Iterable[Mapping[str, Any]]) -> Iterable[Lead]:
+    known = ((Cause.read(each["cause"]), each) for each in said)
+    return (Lead(each["port"], cause, each["text"]) for cause, each in known if cause)
 
 
 def _diagnosis(said: Mapping[str, Any] | None) -> Diagnosis | None:

@@ -6,9 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from ..outbox import UNDO
+from . import user_name
 from .causes import diagnosis_of
 from .pages import render
-from .security import ask
 from .sites import current_site
 from .told import take_told
 
@@ -41,16 +41,18 @@ def show(
         at = site.outbox.deleted_at(id)
         until = f"{at + UNDO:%H:%M} UTC" if at else ""
         return render("missing.html", 404, id=id, deleted_at=at, until=until)
-    settings = site.load_settings().settings
-    editor = ask(site, "edit_settings") is True and message.server == settings.address
+    saved = site.load_settings()
+    tries, outcomes = site.outbox.attempts(id), site.outbox.outcomes(id)
+    names = user_name.of_tries(tries, saved)
     return render(
         "message.html",
         code,
         message=message,
-        user_name=settings.username if editor else "",
-        attempts=site.outbox.attempts(id),
-        outcomes={each.address: each for each in site.outbox.outcomes(id)},
-        diagnosis=diagnosis_of(message, settings),
+        user_name=names[-1] if names else "",
+        tries=list(zip(tries, names, strict=True)),
+        outcomes={each.address: each for each in outcomes},
+        user_names=user_name.of_recipients(outcomes, tries, names),
+        diagnosis=diagnosis_of(message, saved.settings),
         without=site.outbox.without(message),
         stored=site.outbox.content(id) is not None,
         now=site.clock.now(),

@@ -13,6 +13,7 @@ from ..message import parse_address
 from ..settings import LOGIN_INSIDE, Cleaned, read_address
 from ..smtp import Security
 from ..trial import Asked, Kind, entry
+from . import user_name
 from .actor import actor
 from .audit import note_later
 from .pages import is_fragment, render
@@ -93,18 +94,14 @@ def _begun(form: SettingsForm, asked: Asked) -> Response:
 
 
 def _told(form: SettingsForm, trial: Trial, **context: object) -> Response:
-    """The trial, with its fault next to the field that it is put down to.
-
-    The user name is no secret for who may edit it, and often the clue in a server's answer.
-    """
-    said: dict[str, object]
+    """The trial, with its fault next to the field that it is put down to."""
+    name = user_name.of_trial(trial)
+    trial = user_name.named(trial, name)
     found = trial.diagnosis
     if trial.over and not trial.good and found is not None and found.field in form.values:
         form = form.saying({found.field: found.title})
     said = {"trial": trial, "stages": stage_lines(trial), "headline": headline(trial)}
-    if ask(current_site(), "edit_settings") is True:
-        said["user_name"] = current_site().trials.username(trial)
-    return _answer(form, 200, aloud=_aloud(trial), **said, **context)
+    return _answer(form, 200, aloud=_aloud(trial), user_name=name, **said, **context)
 
 
 def _aloud(trial: Trial) -> str:

@@ -112,7 +112,7 @@ def test_wrong_port_is_mended_by_mouse(
     page, name = watched.page, f"{scheme}-{'desk' if size is DESK else 'phone'}"
     fill_in(page, wrong_port)
     page.get_by_role("button", name="Send Test Email").click()
-    expect(result(page)).to_contain_text(f"{provider.port} with STARTTLS answers and offers login")
+    expect(result(page)).to_contain_text(f"{provider.port} answers with STARTTLS and offers login")
     expect(page.get_by_label("Server Port")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#pe-port-problem")).to_contain_text(f"on port {wrong_port}")
     looked_at(watched, f"fix-{name}")

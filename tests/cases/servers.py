@@ -265,7 +265,7 @@ LOCAL = (
         kept_by=closed,
         cause=Cause.CONNECTION_REFUSED,
         code=None,
-        field="port",
+        field="host",
         tells=("host.docker.internal",),
     ),
     Case(

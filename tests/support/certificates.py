@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+NAMES = ("localhost", "mail.example.test")
+"""The names of a server on this machine."""
+
 Issuer = tuple[x509.Certificate, "ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey"]
 
 _OAKLEY_2 = bytes.fromhex(
@@ -61,10 +64,19 @@ class Authority:
             self._ca.issue_cert(
                 "localhost",
                 "127.0.0.1",
+                "mail.example.test",
                 not_before=now - timedelta(days=30),
                 not_after=now - timedelta(days=1),
             )
         )
+
+    @cached_property
+    def just_expired(self) -> ssl.SSLContext:
+        """For the right name, until a few minutes ago."""
+        now = datetime.now(UTC)
+        long_ago, lately = now - timedelta(days=30), now - timedelta(minutes=2)
+        names = ("localhost", "127.0.0.1", "mail.example.test")
+        return _context(self._ca.issue_cert(*names, not_before=long_ago, not_after=lately))
 
     @cached_property
     def early(self) -> ssl.SSLContext:
@@ -74,6 +86,7 @@ class Authority:
             self._ca.issue_cert(
                 "localhost",
                 "127.0.0.1",
+                "mail.example.test",
                 not_before=now + timedelta(days=1),
                 not_after=now + timedelta(days=30),
             )
@@ -96,7 +109,7 @@ class Authority:
     @cached_property
     def wary(self) -> ssl.SSLContext:
         """Valid, and asking the client for a certificate."""
-        context = _context(self._ca.issue_cert("localhost", "127.0.0.1"))
+        context = _context(self._ca.issue_cert("localhost", "127.0.0.1", "mail.example.test"))
         context.load_verify_locations(self.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         return context
@@ -112,13 +125,13 @@ class Authority:
     @cached_property
     def unknown(self) -> ssl.SSLContext:
         """For the right name, from an authority that is not in ``ca_file``."""
-        return _context(trustme.CA().issue_cert("localhost", "127.0.0.1"))
+        return _context(trustme.CA().issue_cert("localhost", "127.0.0.1", "mail.example.test"))
 
     @cached_property
     def between(self) -> ssl.SSLContext:
         """For the right name, made on the way by what inspects TLS."""
         proxy = trustme.CA(organization_name="Zscaler Inc.")
-        return _context(proxy.issue_cert("localhost", "127.0.0.1"))
+        return _context(proxy.issue_cert("localhost", "127.0.0.1", "mail.example.test"))
 
     @cached_property
     def old_chain(self) -> ssl.SSLContext:
@@ -135,6 +148,16 @@ class Authority:
         """For another name, which is its common name alone."""
         key = rsa.generate_private_key(65537, 2048)
         return self._forged("common-name", key, common_name="smtp.other.test")
+
+    @cached_property
+    def misplaced_address(self) -> ssl.SSLContext:
+        """For 127.0.0.1, which is its common name and no alternative name."""
+        key = rsa.generate_private_key(65537, 2048)
+        return self._forged("misplaced-address", key, common_name="127.0.0.1")
+
+    def issue(self, *names: str) -> ssl.SSLContext:
+        """Valid, for these names."""
+        return _context(self._ca.issue_cert(*names))
 
     @cached_property
     def short_key(self) -> ssl.SSLContext:
@@ -163,7 +186,7 @@ class Authority:
     @cached_property
     def old(self) -> ssl.SSLContext:
         """Speaks nothing newer than TLS 1.1."""
-        context = _context(self._ca.issue_cert("localhost", "127.0.0.1"))
+        context = _context(self._ca.issue_cert("localhost", "127.0.0.1", "mail.example.test"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = ssl.TLSVersion.TLSv1
@@ -244,8 +267,7 @@ def _sign(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
     )
     if not common_name:
-        hosts = [x509.DNSName(each) for each in ("localhost", "mail.example.test")]
-        names = [*hosts, x509.IPAddress(ip_address("127.0.0.1"))]
+        names = [*map(x509.DNSName, NAMES), x509.IPAddress(ip_address("127.0.0.1"))]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
     for extension in extensions:
         critical = isinstance(extension, x509.BasicConstraints)

@@ -52,8 +52,8 @@ def judged(stage: Stage, action: Action) -> Verdict:
         return Verdict.SETUP
     if code == 503 and stage is Stage.SENDER:
         return Verdict.SERVER
-    too_many = code == 552 and "too many recipients" in action.words
-    return Verdict.TEMPORARY if stage is Stage.RECIPIENT and too_many else Verdict.PERMANENT
+    # RFC 5321 section 4.5.3.1.10 has it of 552; servers say it with other codes.
+    return Verdict.TEMPORARY if "too many recipients" in action.words else Verdict.PERMANENT
 
 
 def opening(said: Callable[[str], Action], mechanism: str = "") -> Expected | None:

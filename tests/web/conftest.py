@@ -94,6 +94,12 @@ class Admin:
         return answers[-1]
 
 
+@pytest.fixture(autouse=True)
+def _no_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of its own, wherever the tests run."""
+    monkeypatch.setattr("plato_email.smtp.network.in_container", lambda: False)
+
+
 @pytest.fixture
 def admin(host: Host) -> Admin:
     """Somebody at the pages of a site that was never set up."""

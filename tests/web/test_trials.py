@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from tests.support.databases import fresh_database
 from tests.support.sites import hosted
-from tests.support.smtp_servers import Catcher, Conversation, ScriptedServer
+from tests.support.smtp_servers import Authority, Catcher, Conversation, ScriptedServer
 from tests.web.conftest import HTMX, Admin
 from tests.web.html import Document, Element
 from tests.web.test_test_mail import at
@@ -284,7 +284,7 @@ def test_port_that_answers_is_offered_and_used(
     offer = page.one("button", data_pe_offer="")
     assert offer.text == "Use this"
     why = page.one(id=offer["aria-describedby"]).text
-    assert why.startswith(f"Port {catcher.port} without encryption answers")
+    assert why.startswith(f"Port {catcher.port} answers without encryption")
     used = Document(admin.post("/test-messages", admin.form(**typed, use=offer["value"])).text)
     assert used.one(id="pe-trial")["data-outcome"] == "sent"
     assert used.field("port")["value"] == str(catcher.port)
@@ -301,14 +301,32 @@ def test_offer_is_found_while_the_page_watches(
     assert catcher.mails == []
 
 
-def test_rule_that_is_sure_offers_its_cure(admin: Admin, host: Host) -> None:
+def test_rule_that_is_sure_offers_its_cure(tmp_path: Path) -> None:
     """TLS from the first byte on a port that greets in plain: one press makes it STARTTLS."""
+    authority = Authority(tmp_path)
+    with (
+        fresh_database("sqlite", tmp_path) as url,
+        hosted(url, tmp_path, PLATO_EMAIL_CA_FILE=authority.ca_file) as host,
+        Catcher(tls=authority.good) as server,
+    ):
+        host.site.trials.usual_ports = host.site.trials.catcher_ports = ()
+        page = Document(Admin(host).test(**at(server, use_tls="1", tls_mode="tls")).text)
+    (offer,) = page.all("button", data_pe_offer="")
+    assert offer.text == f"Use STARTTLS on port {server.port}"
+    # What speaks for it is what has just been found there.
+    assert (
+        f"Port {server.port} answers with STARTTLS" in page.one(id=offer["aria-describedby"]).text
+    )
+
+
+def test_cure_that_was_just_found_not_to_work_is_not_offered(admin: Admin, host: Host) -> None:
+    """STARTTLS on a port that does not have it."""
     host.site.trials.usual_ports = ()
     with ScriptedServer() as server:
-        typed = to(server, use_tls="1", tls_mode="tls")
-        page = Document(admin.test(**typed).text)
+        page = Document(admin.test(**to(server, use_tls="1", tls_mode="tls")).text)
+    assert page.one(id="pe-trial")["data-cause"] == "starttls-expected"
     offers = [button.text for button in page.all("button", data_pe_offer="")]
-    assert f"Use STARTTLS on port {server.port}" in offers
+    assert f"Use STARTTLS on port {server.port}" not in offers
 
 
 def test_pinned_port_is_not_offered_another(

@@ -82,6 +82,14 @@ def hear_hello(conversation: Conversation) -> None:
     conversation.read_until(b"\x16\x03")
 
 
+def old_server_hello() -> bytes:
+    """The ServerHello of a TLS 1.2 server without secure renegotiation (RFC 5746)."""
+    random, cipher = bytes(range(32)), b"\xc0\x2f"  # ECDHE-RSA-AES128-GCM-SHA256
+    hello = b"\x03\x03" + random + b"\x00" + cipher + b"\x00"
+    message = b"\x02" + len(hello).to_bytes(3, "big") + hello
+    return b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
+
+
 REACHING = (
     Animal("host-missing", address="", cage=nowhere),
     Animal("host-malformed", address="smtp://127.0.0.1", cage=nowhere),
@@ -182,7 +190,10 @@ TLS = (
     speaks_tls("certificate-expired", "old_chain", variant="of its issuer"),
     speaks_tls("certificate-untrusted", "no_chain", variant="without its issuer"),
     speaks_tls("certificate-name", "common_name", variant="without alternative names"),
+    speaks_tls("certificate-name", "misplaced_address", variant="in the wrong place"),
+    speaks_tls("certificate-expired", "just_expired", variant="today"),
     speaks_tls("tls-key-too-short", "short_key"),
+    at_tls("tls-renegotiation", in_turn("220 Go", hear_hello, old_server_hello())),
     speaks_tls("certificate-refused", "for_clients"),
     speaks_tls("client-certificate-wanted", "wary"),
     speaks_tls("ca-file-unusable", "good", ca_file="/nowhere/ca.pem"),

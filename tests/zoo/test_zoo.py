@@ -35,7 +35,6 @@ STUFFED = {
     "login-unencrypted": APART,
     "content-not-ascii": "a test mail is plain ASCII",
     "content-malformed": "a test mail has the form that it should have",
-    "tls-renegotiation": "OpenSSL 3 serves no TLS that is so old",
 }
 """What cannot be met on this machine's network, and why."""
 

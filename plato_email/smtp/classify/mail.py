@@ -378,7 +378,7 @@ MAIL_SIGNS = (
         r"check (your )?(mail|pop)\b.{0,20}(first|before)|pop before|with pop first",
         unless=r"\bspf\b|\bdkim\b|\bdmarc\b|authentication (failed|check)",
     ),
-    sign(Cause.LOGIN_REQUIRED, codes=(530,)),
+    sign(Cause.LOGIN_REQUIRED, codes=(530, 534, 535, 538)),
     sign(Cause.RELAYING_DENIED_NO_LOGIN, *_RELAYING, when=_without_login),
     # Postfix as a submission server has no kinder word.
     sign(
