@@ -257,11 +257,7 @@ class Courier:
         """Whether this is how the server treats every mail: now, or as the outage began."""
         if self._crew.outage == (error.stage, error.cause):
             return True
-        last = self._delivery.accepted
-        alike = self._delivery.outbox.refused_alike(
-            error.stage, error.cause, since=None if last is None else last.at
-        )
-        return len(alike | {message.id}) >= ALIKE
+        return self._delivery.count_alike(error, message) >= ALIKE
 
     def _fault(self, error: DeliveryError, fresh: bool) -> DeliveryError | None:
         """Find out whether the server is at fault or this message made it drop the line.

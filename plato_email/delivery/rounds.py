@@ -20,6 +20,7 @@ from .heartbeat import Heartbeat
 if TYPE_CHECKING:
     from ..database import Clock
     from ..encryption import KeyRing
+    from ..errors import Cause, DeliveryError, Stage
     from ..settings import Settings, StoredSettings
     from ..smtp import Server, Session
 
@@ -102,6 +103,8 @@ class Delivery:
         self.heartbeat = Heartbeat(outbox, lambda: self.on_beat())
         self.accepted: Accepted | None = None
         """The last message that the server took."""
+        self._met: tuple[Stage, Cause] | None = None
+        self._alike: set[int] = set()
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -184,6 +187,20 @@ class Delivery:
     def succeed(self, settings: Settings, message: Claimed) -> None:
         """Note that the server took a message."""
         self.accepted = Accepted(message.id, self.clock.now(), settings.login_context)
+        self._alike = set()
+
+    def count_alike(self, error: DeliveryError, message: Claimed) -> int:
+        """Count the different messages refused alike, this one too, since one was accepted.
+
+        Those of other processes are in the database. Those of this one may not be: a failed
+        message leaves nothing behind where none is kept.
+        """
+        met = (error.stage, error.cause)
+        if met != self._met:
+            self._met, self._alike = met, set()
+        self._alike.add(message.id)
+        since = None if self.accepted is None else self.accepted.at
+        return len(self._alike | self.outbox.refused_alike(*met, since=since))
 
     def accepted_besides(self, message: Claimed) -> Accepted | None:
         """The last message that the server took, if it is another."""

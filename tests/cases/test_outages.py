@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 from plato_email.errors import Cause
 from plato_email.worker import Worker
+from tests.support.databases import SQLITE, fresh_database
 from tests.support.hours import Hours
 from tests.support.queue_facts import count_states, rows
 from tests.support.scripted_server import Conversation, Script, ScriptedServer, drop
@@ -558,3 +559,17 @@ def test_breaker_of_two_senders_with_small_batches(
             hours.passed += 31.0
     assert host.site.outbox.gate() is not None
     assert charged(host) <= CHARGED_AT_MOST
+
+
+def test_breaker_where_no_failed_message_is_kept(tmp_path: Path) -> None:
+    """breaker: a queue is not emptied into nothing, though each refusal leaves no row behind."""
+    with (
+        fresh_database(SQLITE, tmp_path) as url,
+        hosted(url, tmp_path, PLATO_EMAIL_KEEP_FAILED_DAYS=0) as host,
+        served({"RCPT": "554 5.7.1 no"}),
+    ):
+        set_up(host)
+        queue(host, 30)
+        host.rounds()
+        assert host.site.outbox.gate() is not None
+        assert count_states(host) == {"queued": 30 - (CHARGED_AT_MOST - 1)}
