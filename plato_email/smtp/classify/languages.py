@@ -10,6 +10,11 @@ _STEMS = (
     (r"kein\w* (empfänger|benutzer|postfach)|不存在|用户不存在", "user unknown"),
     (r"unbekannt\w*|inconnu\w*|desconocid\w*|sconosciut\w*|inesistente|nie istnieje|nieznany"
      r"|неизвест\w*|не существует|не найден\w*", "unknown"),
+    (r"gehört nicht|n'appartient pas|no pertenece|non appartiene|не принадлежит|不属于", "not belong"),
+    (r"stimmt nicht|entspricht nicht|ne correspond pas|no coincide|non corrisponde|не соответствует|不一致|不匹配", "not match"),
+    (r"\bnon? (vérifié|verificad|verificat)\w*|nicht (verifiziert|bestätigt)\w*|не подтвержд[её]н\w*|未验证", "not verified"),
+    (r"nicht (aktiviert|freigeschaltet)|pas activée?|no (está )?activad\w*|non (è )?attiv\w*|не включен\w*|отключ[её]н\w*|未开启|未开通", "not enabled"),
+    (r"такого пользователя нет|nie ma takiego (konta|użytkownika)|пользовател\w+ не найден\w*", "user unknown"),
     (r"n'existe pas|no existe|non esiste|existiert nicht|nicht gefunden|introuvable", "does not exist"),
     (r"konto\w*|compte\w*|cuenta\w*|\bconta\b|аккаунт\w*|уч[её]тн\w+ запись"
      r"|[帐账][号户]", "account"),
@@ -35,6 +40,7 @@ _STEMS = (
     (r"zu viele|trop de|demasiad[oa]s|troppi|troppe|zbyt wiele|слишком много", "too many"),
     (r"verbindungen|connexions|conexiones|connessioni|подключен\w*|连接", "connections"),
     (r"nachrichten|messaggi|mensajes|mensagens|wiadomości|сообщен\w*|писем", "messages"),
+    (r"(excede|supera|dépasse|überschreitet|przekracza) .{0,12}(tamaño|dimension\w*|taille|größe|rozmiar)\w*", "too large"),
     (r"zu gro(ß|ss)\w*|trop (gros|grand|volumineux)|demasiado grande|troppo grande", "too large"),
     (r"(später|spaeter) (erneut|noch|wieder)\w*|plus tard|más tarde|mas tarde|più tardi|позже|稍后", "try again later"),
     (r"langsamer", "more slowly"),

@@ -34,7 +34,8 @@ _LIMIT = words(
     rf"{_TOO_MUCH}|rate.?limit|throttl|slow(er)? ?down|more slowly|overlimit|at a rate",
     r"(daily|hourly|monthly|weekly|sending) (\w+ ){0,3}(quota|limit)|excessive volume",
     rf"\b\d{{1,9}} (\w{{1,20}} )?{_MAILS}\b.{{0,20}}{PERIOD}|\bone {_MAILS} {PERIOD}|{_MAILS} ?/",
-    r"wait (to|before) send|more e-?mails|quota.?exceeded|unusual rate|\bover ?quota\b",
+    r"wait (to|before) send|more e-?mails|no more (e-?mails?|mails?|messages)|quota.?exceeded",
+    r"unusual rate|\bover ?quota\b",
     rf"sent {_MAILS} to \d+|(free|all|your) messages .{{0,20}}used up",
 )
 _NOT_OURS_TO_READ = words(r"queue quota|network exceeds|quota was exceeded for \d+")

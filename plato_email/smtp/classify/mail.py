@@ -61,6 +61,11 @@ _TO_OUR_ACCOUNT = words(
 )
 
 
+def _is_about_their_number(answer: Answer) -> bool:
+    by_code = answer.stage is Stage.RECIPIENT and answer.enhanced in ("4.5.3", "5.5.3")
+    return by_code and answer.says(_RECIPIENTS)
+
+
 def _is_our_account_stopped(answer: Answer) -> bool:
     """At MAIL nobody else is spoken of; at RCPT it takes a word about us; later the recipient's."""
     if not answer.says(_ACCOUNT_STOPPED):
@@ -113,6 +118,7 @@ _RELAYING = (
     r"domain is not allowed\b(?!.*sender)",
 )
 
+_RECIPIENTS = words(r"\brecipients?\b")
 _PER_PERIOD = words(_PERIOD)
 _OF_SENDER = words(
     rf"\b(sender|sending|mail ?from|from|send)\b|{OURSELVES}|not hosted|relaying disallowed as"
@@ -236,7 +242,10 @@ FIRST_MAIL_SIGNS = (
     # Limits of one message, by what is counted.
     sign(
         Cause.TOO_MANY_RECIPIENTS,
-        when=lambda answer: answer.says(TOO_MANY_RECIPIENTS) and not answer.says(_PER_PERIOD),
+        when=lambda answer: (
+            (answer.says(TOO_MANY_RECIPIENTS) or _is_about_their_number(answer))
+            and not answer.says(_PER_PERIOD)
+        ),
     ),
     sign(
         Cause.MESSAGE_LOOPED,
@@ -275,7 +284,7 @@ FIRST_MAIL_SIGNS = (
     sign(
         Cause.RECIPIENT_UNKNOWN,
         r"unknown|not exist|n't exist|no such",
-        enhanced=("5.1.1", "5.1.10"),
+        enhanced=("4.1.1", "5.1.1", "5.1.10"),
         stages=(_RECIPIENT,),
     ),
 )
@@ -321,6 +330,7 @@ MAIL_SIGNS = (
     # 550 5.7.60 and 554 5.2.252 SendAsDenied (Microsoft 365), 553 5.7.1 "not owned by user"
     # (Postfix), 553 "Relaying disallowed as" (Zoho: mybb/mybb#2644, frappe/erpnext#19057).
     sign(Cause.SENDER_NOT_OWNED, enhanced=("5.7.60", "5.2.252")),
+    sign(Cause.SENDER_NOT_OWNED, rf"\b{_FROM}\b.{{0,30}}\bnot (belong|match)\b"),
     sign(
         Cause.SENDER_NOT_OWNED,
         r"send ?as ?denied|not owned by|owned by another|relaying disallowed as|non-?local account",
@@ -471,6 +481,7 @@ MAIL_SIGNS = (
         r"unknown|no such|n(o|')t exist|not found|unrouteable|undeliverable|no account by that",
         r"(invalid|bad).(recipient|mailbox|address|destination)|mailbox unavailable|no mailbox",
         r"marked as invalid|not in recipient list|(user|#) .{0,30}not (a )?(known|local)",
+        r"not a known (user|recipient|mailbox|address)",
         r"doesn.?t have an? .{0,60}account|not a valid (mailbox|recipient|user)",
         stages=(_RECIPIENT,),
         when=_permanent,

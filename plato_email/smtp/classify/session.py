@@ -58,7 +58,7 @@ MACHINE_SIGNS = (
     # smtpd_client_restrictions = reject_unknown_client_hostname: postconf(5).
     sign(
         Cause.REVERSE_NAME_MISSING,
-        r"cannot find your (reverse )?host ?name|reverse.{0,4}dns|\bPTR\b|\brDNS\b",
+        r"cannot find your (reverse )?host ?name|reverse.{0,4}dns|\bPTR\b|\br ?DNS\b",
         r"unknown client host",
     ),
     # "525 5.7.1 Unauthorized IP address" (Brevo); "550 5.7.1 The IP you're using to send mail is
@@ -82,7 +82,7 @@ MACHINE_SIGNS = (
         r"too many (concurrent|simultaneous|open|parallel)? ?(smtp |tcp )?(connections|sessions)",
         r"(connection|session)s? (limit|count|rate|quota|frequency)|(sender|outbound) thread limit",
         r"concurrent connections|too frequent connect|number of (sessions|connections)",
-        r"(limit|number|maximum) .{0,20}(simultaneous |concurrent )?connections",
+        r"(limit|number|maximum|more than) .{0,20}(simultaneous |concurrent )?connections",
         unless=r"per (connection|session)",
     ),
 )
@@ -304,6 +304,7 @@ OPENING_SIGNS = (
     *OWN_NAME_SIGNS,
     sign(Cause.INTRODUCTION_FAILED, stages=(_EHLO,)),
     sign(Cause.GREETING_BUSY, when=lambda answer: answer.passing),
+    sign(Cause.GREETING_BUSY, r"maintenance|try (again|later)|retry (in|later)"),
     sign(Cause.GREETING_REFUSED, when=lambda answer: answer.code // 100 == 5),
     sign(Cause.NOT_A_MAIL_SERVER),
 )
