@@ -190,6 +190,7 @@ class Courier:
             self._crew.answered = self._crew.answered or error.code is not None
             return self._charge(load, judge, error, judge.refused(error))
         if error.cause.about is About.SENDER and not self._is_usual_sender(load.message):
+            self._crew.answered = self._crew.answered or error.code is not None
             self._done.append(judge.sender_refused(error))
             self._flush()
             return None
@@ -202,11 +203,11 @@ class Courier:
         fault = self._fault(error, fresh)
         if fault is not None:
             self._done.append(judge.stopped(error))
+        elif not fresh and (error.code is not None or error.stage is Stage.SENDER):
+            # The server had enough of that connection: the message goes over the new one.
+            return self._carry(load, following)
         elif error.code is not None:
             self._done.append(judge.refused(error))
-        elif error.stage is Stage.SENDER and not fresh:
-            # The server closed the line while it was idle: the message goes over the new one.
-            return self._carry(load, following)
         else:
             return self._charge(load, judge, error, judge.dropped(error))
         return fault
@@ -215,27 +216,21 @@ class Courier:
         self, load: Load, judge: Judge, error: DeliveryError, result: Result
     ) -> DeliveryError | None:
         """Record a try that counts, unless every mail meets the same: then all mail waits."""
-        if error.cause.about is About.ONE:
-            self._done.append(result)
-            self._flush()
-            return None
-        with self._crew.charging:
-            self._flush()
-            everybodys = self._meets_everybody(load.message, error)
-            self._done.append(judge.stopped(error) if everybodys else result)
-            self._flush()
+        everybodys = self._meets_everybody(load.message, error)
+        self._done.append(judge.stopped(error) if everybodys else result)
+        self._flush()
         return error if everybodys else None
 
     def _is_its_own(self, message: Claimed, error: DeliveryError, fresh: bool) -> bool:
         """Whether a refusal that would stop all mail is this message's own after all.
 
         Another message has gone since this one was first refused for that, or goes with the
-        settings that it is refused for. A line that broke while it was idle says nothing of any
+        settings that it is refused for. A server that ends a used connection says nothing of any
         message.
         """
         if error.stage not in MAIL_STAGES or self._crew.outage is not None:
             return False
-        if error.code is None and not fresh:
+        if error.code in (None, 421) and not fresh:
             return False
         lately = error.verdict is Verdict.SETUP and self._delivery.carries(
             self._crew.settings, message
@@ -244,10 +239,13 @@ class Courier:
 
     def _is_overtaken(self, message: Claimed, cause: Cause) -> bool:
         """Whether another message has gone since this one was first refused for that."""
-        self._flush()
         last = self._delivery.accepted_besides(message)
         known = None if last is None else last.at
-        return self._delivery.outbox.went_since(message.id, cause, known=known)
+        try:
+            return self._delivery.outbox.went_since(message.id, cause, known=known)
+        except SQLAlchemyError:
+            log.exception("message %s: its tries could not be read", message.message_id)
+            return False
 
     def _is_usual_sender(self, message: Claimed) -> bool:
         """Whether it is from the Default Sender, as most messages are."""
@@ -255,6 +253,8 @@ class Courier:
 
     def _meets_everybody(self, message: Claimed, error: DeliveryError) -> bool:
         """Whether this is how the server treats every mail: now, or as the outage began."""
+        if error.cause.about is About.ONE:
+            return False
         if self._crew.outage == (error.stage, error.cause):
             return True
         return self._delivery.count_alike(error, message) >= ALIKE

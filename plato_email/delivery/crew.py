@@ -73,8 +73,6 @@ class Crew:
         """Whether the server has answered for a message, so that it is known to be well."""
         self._contents: dict[int, bytes | SecretUnreadable] = {}
         self._lock = threading.Lock()
-        self.charging = threading.Lock()
-        """Held while a refusal is counted, so that each courier sees those of the others."""
         self._since = since
         self._until = time.monotonic() + SLICE_SECONDS
         self._in_doubt: set[int] = set()

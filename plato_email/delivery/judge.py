@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Cause, DeliveryError, SecretUnreadable, Stage, Verdict
+from ..errors import MAIL_STAGES, Cause, DeliveryError, SecretUnreadable, Stage, Verdict
 from ..modes import recorded
 from ..outbox import Claimed, Result
 from ..tables import State
@@ -131,7 +131,8 @@ class Judge:
         that another message finds out how the server is; but a message never fails so.
         """
         said = (error.code, error.enhanced, error.reply)
-        charged = self._message.stopped and self._attempt < self._limit
+        again = self._message.stopped and error.stage in MAIL_STAGES
+        charged = again and self._attempt < self._limit
         return self._result(
             State.QUEUED,
             "deferred" if charged else "released",
@@ -139,7 +140,7 @@ class Judge:
             said,
             cause=error.cause,
             charged=charged,
-            retry_in=self._backoff() if self._message.stopped else 0.0,
+            retry_in=self._backoff() if again else 0.0,
         )
 
     def vetoed(self) -> Result:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ..errors import SecretUnreadable
 from ..outbox import CONTENT, Claimed, Nothing, Outbox, Result
 from .crew import Crew
@@ -104,7 +106,7 @@ class Delivery:
         self.accepted: Accepted | None = None
         """The last message that the server took."""
         self._met: tuple[Stage, Cause] | None = None
-        self._alike: set[int] = set()
+        self._alike: dict[int, datetime] = {}
         self.tally: Counter[str] = Counter()
         """Outcomes so far, by name."""
         self._expecting = False
@@ -187,7 +189,6 @@ class Delivery:
     def succeed(self, settings: Settings, message: Claimed) -> None:
         """Note that the server took a message."""
         self.accepted = Accepted(message.id, self.clock.now(), settings.login_context)
-        self._alike = set()
 
     def count_alike(self, error: DeliveryError, message: Claimed) -> int:
         """Count the different messages refused alike, this one too, since one was accepted.
@@ -196,11 +197,20 @@ class Delivery:
         message leaves nothing behind where none is kept.
         """
         met = (error.stage, error.cause)
-        if met != self._met:
-            self._met, self._alike = met, set()
-        self._alike.add(message.id)
-        since = None if self.accepted is None else self.accepted.at
-        return len(self._alike | self.outbox.refused_alike(*met, since=since))
+        with self._counting:
+            if met != self._met:
+                self._met, self._alike = met, {}
+            self._alike[message.id] = self.clock.now()
+        known = None if self.accepted is None else self.accepted.at
+        try:
+            sent = self.outbox.last_sent(known=known)
+            recorded = self.outbox.refused_alike(*met, since=sent)
+        except SQLAlchemyError:
+            log.exception("the tries of other processes could not be read")
+            sent, recorded = known, set()
+        with self._counting:
+            here = {each for each, at in self._alike.items() if sent is None or at > sent}
+        return len(here | recorded)
 
     def accepted_besides(self, message: Claimed) -> Accepted | None:
         """The last message that the server took, if it is another."""

@@ -37,6 +37,9 @@ TAKES_KEPT = 3600.0
 UNKNOWN_RETRY = 60.0
 """Seconds that a message waits whose sender died while it was being sent."""
 
+PROBES = 20
+"""Messages of each priority that are looked at for the one that tries a failing server."""
+
 
 class Claiming(OutboxPart):
     """The statements that decide who sends what."""
@@ -94,7 +97,8 @@ class Claiming(OutboxPart):
             if outage and (wait := _seconds_until(outage.retry_at, now)) > 0:
                 return Nothing(wait, "failing")
             most = 1 if failures else limit
-            look = {"now": now, "begin": now - window, "most": most}
+            looked_at = PROBES if failures else limit
+            look = {"now": now, "begin": now - window, "most": looked_at}
             seen = self._taking.look.run(connection, look).all()
             if not seen and not tended and self._reap(connection, now, attempts):
                 seen = self._taking.look.run(connection, look).all()
@@ -104,7 +108,8 @@ class Claiming(OutboxPart):
             if room <= 0:
                 return Nothing(self._rate_wait(connection, now - window, interval), "rate")
             wanted = min(most, room)
-            chosen = _choose(seen, wanted)
+            candidates = self._untried(connection, seen) or seen if failures else seen
+            chosen = _choose(candidates, wanted)
             more = len(seen) >= wanted
             taken = self._take(connection, chosen, now, token, begin=begin, probe=failures > 0)
             if isinstance(taken, Nothing):
@@ -114,6 +119,15 @@ class Claiming(OutboxPart):
 
         # What is begun must be known to be so whatever happens; a claim alone need not.
         return self._database.write(work, lazily=not begin)
+
+    def _untried(self, connection: Connection, seen: Sequence[AnyRow]) -> list[AnyRow]:
+        """Those that no server has refused yet: in an outage each finds out once how it is."""
+        message = self._tables.message
+        tried = select(message.c.id).where(
+            message.c.id.in_([row.id for row in seen]), message.c.stage.is_not(None)
+        )
+        known = set(connection.execute(tried).scalars())
+        return [row for row in seen if row.id not in known]
 
     def _held_already(self, connection: Connection, token: str) -> Slice | None:
         """Return what was claimed by a commit whose answer was lost.
@@ -266,12 +280,10 @@ def _stopped_the_queue(row: AnyRow) -> bool:
     It was given back uncharged then (it has no mark among those that met the same), or charged the
     second time.
     """
-    if row.stage not in MAIL_STAGES:
-        return False
-    if row.fault is None:
-        return True
     cause = Cause.read(row.cause)
-    return cause is not None and not cause.verdict(row.code).charged
+    if cause is None or row.stage not in MAIL_STAGES:
+        return False
+    return row.fault is None or not cause.verdict(row.code).charged
 
 
 def _choose(seen: Sequence[AnyRow], count: int) -> list[AnyRow]:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from ..errors import About, Cause, Stage
 from ..tables import State
 from .base import OutboxPart
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 RECENT = 100
 """Tries that are looked back on."""
@@ -22,24 +18,17 @@ class Evidence(OutboxPart):
     """Questions about the server that the tries of all senders answer together."""
 
     def refused_alike(self, stage: Stage, cause: Cause, *, since: datetime | None) -> set[int]:
-        """Return the messages that were refused alike since the last one was sent.
+        """Return the messages that were refused alike, in a row, after ``since``.
 
         What speaks of one recipient or one content counts neither for nor against it, nor does
         what no server said.
-
-        Args:
-            stage: where they were refused.
-            cause: for what.
-            since: when this process last saw a message accepted, which may not be recorded yet.
         """
         attempt = self._tables.attempt
         recent = select(attempt).order_by(attempt.c.id.desc()).limit(RECENT)
-        rows, sent = self._database.read(lambda c: (c.execute(recent).all(), self._last_sent(c)))
-        gone = [at for at in (sent, since) if at is not None]
         found: set[int] = set()
-        for row in rows:
+        for row in self._database.read(lambda c: c.execute(recent).all()):
             met = Cause.read(row.cause)
-            if row.outcome == "partly" or any(row.at <= at for at in gone):
+            if row.outcome == "partly" or (since is not None and row.at <= since):
                 break
             if (row.stage, met) == (stage, cause):
                 found.add(row.message_id)
@@ -57,16 +46,16 @@ class Evidence(OutboxPart):
         """
         attempt = self._tables.attempt
         same = (attempt.c.message_id == number, attempt.c.cause == cause.value)
-        first = select(attempt.c.at).where(*same).order_by(attempt.c.id).limit(1)
-        refused, sent = self._database.read(
-            lambda c: (c.execute(first).scalar(), self._last_sent(c))
-        )
-        if refused is None:
-            return False
-        return any(at is not None and at > refused for at in (sent, known))
+        query = select(attempt.c.at).where(*same).order_by(attempt.c.id).limit(1)
+        first: datetime | None = self._database.read(lambda c: c.execute(query).scalar())
+        sent = self.last_sent(known=known)
+        return first is not None and sent is not None and sent > first
 
-    def _last_sent(self, connection: Connection) -> datetime | None:
+    def last_sent(self, *, known: datetime | None) -> datetime | None:
+        """Return when a message was last sent, as recorded or ``known``; ``None`` if none was."""
         message = self._tables.message
         sent = (message.c.state == State.SENT.value, message.c.finished_at.is_not(None))
-        query = select(message.c.finished_at).where(*sent)
-        return connection.execute(query.order_by(message.c.finished_at.desc()).limit(1)).scalar()
+        newest = message.c.finished_at.desc()
+        query = select(message.c.finished_at).where(*sent).order_by(newest).limit(1)
+        recorded = self._database.read(lambda c: c.execute(query).scalar())
+        return max((at for at in (recorded, known) if at is not None), default=None)

@@ -162,7 +162,7 @@ class Steering(Deleting):
         at = case((due, message.c.available_at), else_=now)
         # Without its token: it goes again, whatever a sender in doubt may still find out.
         again = {"attempts": 0, "unknowns": 0, "available_at": at, "lease_token": None}
-        again |= {"fault": None}
+        again |= {"fault": None, "cause": None}
         self._queue(connection, ids, **again)
         # Who has it is not mailed again; who was refused gets another chance.
         recipient = self._tables.recipient

@@ -18,7 +18,7 @@ from plato_email.worker import Worker
 from tests.support.databases import SQLITE, fresh_database
 from tests.support.hours import Hours
 from tests.support.queue_facts import count_states, rows
-from tests.support.scripted_server import Conversation, Script, ScriptedServer, drop
+from tests.support.scripted_server import Conversation, Script, ScriptedServer, drop, last
 from tests.support.sink import by_message_id, queue
 from tests.support.sites import Host, hosted
 
@@ -573,3 +573,76 @@ def test_breaker_where_no_failed_message_is_kept(tmp_path: Path) -> None:
         host.rounds()
         assert host.site.outbox.gate() is not None
         assert count_states(host) == {"queued": 30 - (CHARGED_AT_MOST - 1)}
+
+
+def one_mail_a_connection(talk: Conversation) -> None:
+    """Take one mail, then end the connection at the next, as some providers do."""
+    mails = sum(line.startswith("MAIL") for line in talk.commands)
+    talk.act("250 Ok" if mails == 1 else last("421 4.7.0 Too many messages on this connection"))
+
+
+def test_server_that_takes_one_mail_a_connection_costs_none(host: Host) -> None:
+    """A used connection that ends says nothing of the mail in hand: it goes over the next one."""
+    with served({"MAIL": one_mail_a_connection}):
+        set_up(host, send_attempts=2)
+        queue(host, 20)
+        host.rounds()
+        assert count_states(host) == {"sent": 20}
+        assert {row.attempts for row in rows(host).values()} <= {0, 1}
+
+
+def test_success_of_another_process_resets(host: Host, workers: Workers) -> None:
+    """breaker: what one process refuses is no outage while another one's mail goes."""
+    with served({"RCPT": for_bad("554 5.7.1 no")}):
+        set_up(host)
+        one, other = workers(), workers()
+        bad = []
+        for _ in range(12):
+            bad.append(host.send(recipients=["bad@customer.example"]))
+            one.delivery.round()
+            host.send()
+            other.delivery.round()
+    assert host.site.outbox.gate() is None
+    assert {status(host, number) for number in bad} == {"failed"}
+
+
+def test_probe_with_a_refused_sender_of_its_own_ends_the_outage(
+    host: Host, workers: Workers, hours: Hours
+) -> None:
+    """The server has answered for a mail: the others need not wait for the next probe."""
+    with served({"MAIL": "451 4.3.0 Temporary failure"}) as server:
+        set_up(host)
+        queue(host, 12)
+        pass_time(host, hours, workers(), until=60)
+        assert host.site.outbox.gate() is not None
+        foreign = [host.send(sender=f"x{n}@elsewhere.example", priority="high") for n in range(3)]
+        heal(server)
+        server.script["MAIL"] = sender_of("elsewhere", "553 5.7.1 Sender not owned by user")
+        pass_time(host, hours, workers(), until=hours.passed + 120)
+    assert {status(host, number) for number in foreign} == {"failed"}
+    assert count_states(host)["sent"] == 12
+
+
+def sender_of(part: str, said: str) -> Callable[[Conversation], None]:
+    """Answer so to each sender with that in its address, and take the others."""
+
+    def answer(talk: Conversation) -> None:
+        talk.act(said if part in talk.commands[-1] else "250 Ok")
+
+    return answer
+
+
+def test_urgent_mail_that_stops_the_queue_is_not_every_probe(
+    host: Host, workers: Workers, hours: Hours
+) -> None:
+    """What was refused already lets another find out how the server is, though it is urgent."""
+    script: Script = {"RCPT": for_bad("452 4.2.1 Your sending quota is exceeded for today")}
+    with served(script):
+        set_up(host)
+        bad = host.send(recipients=["bad@customer.example"], priority="high")
+        pass_time(host, hours, workers(), until=1)
+        assert host.site.outbox.gate() is not None
+        others = [host.send() for _ in range(5)]
+        pass_time(host, hours, workers(), until=2 * HOUR)
+        assert {status(host, number) for number in others} == {"sent"}
+        assert status(host, bad) in ("queued", "deferred")
