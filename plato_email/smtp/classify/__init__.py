@@ -61,10 +61,21 @@ def gravest(refused: Collection[RecipientRefusal]) -> RecipientRefusal:
     return min(refused, key=lambda each: _GRAVEST.index(each.verdict))
 
 
+_LOGIN_CODES = frozenset({530, 534, 535, 538})
+"""Codes that speak of the login (RFC 4954 section 6)."""
+
+
 def _mail(answer: Answer) -> Cause:
-    return (
+    cause = (
         first(FIRST_MAIL_SIGNS, answer) or limit_of(answer) or first(MAIL_SIGNS, answer)
     ) or Cause.MESSAGE_REFUSED
+    if cause.verdict(answer.code).charged:
+        # No message is to blame for what these codes say, whatever the words.
+        if answer.code in _LOGIN_CODES:
+            return Cause.LOGIN_REQUIRED
+        if answer.code == 503 and answer.stage is Stage.SENDER:
+            return Cause.ANSWERS_OUT_OF_STEP
+    return cause
 
 
 # -- no reply at all ---------------------------------------------------------------------------

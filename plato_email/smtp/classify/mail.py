@@ -388,7 +388,7 @@ MAIL_SIGNS = (
         r"check (your )?(mail|pop)\b.{0,20}(first|before)|pop before|with pop first",
         unless=r"\bspf\b|\bdkim\b|\bdmarc\b|authentication (failed|check)",
     ),
-    sign(Cause.LOGIN_REQUIRED, codes=(530, 534, 535, 538)),
+    sign(Cause.LOGIN_REQUIRED, codes=(530,)),
     sign(Cause.RELAYING_DENIED_NO_LOGIN, *_RELAYING, when=_without_login),
     # Postfix as a submission server has no kinder word.
     sign(
@@ -527,7 +527,6 @@ MAIL_SIGNS = (
     sign(Cause.SERVER_ERROR, enhanced=("4.3.5",)),
     sign(Cause.SERVER_CLOSING, codes=(421,)),
     # A second MAIL in a transaction (RFC 5321 section 4.1.4): the dialogue is at fault, no sender.
-    sign(Cause.ANSWERS_OUT_OF_STEP, codes=(503,), stages=(_SENDER,)),
     sign(Cause.PUT_OFF, when=lambda answer: answer.passing),
     sign(Cause.SENDER_REFUSED, stages=(_SENDER,)),
     sign(
