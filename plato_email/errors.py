@@ -48,7 +48,7 @@ MAIL_STAGES = frozenset({Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.ACCEPT
 class Verdict(StrEnum):
     """What the queue does about a failure.
 
-    The first three are not caused by any one message: all mail waits, and none loses an attempt.
+    The first three are not caused by any one message: all mail waits, and none fails by it.
     """
 
     SERVER = "server"

@@ -248,7 +248,7 @@ def _failing(gate: Gate | None, diagnosis: Diagnosis | None) -> str:
     where = f"{gate.server} at {gate.stage}" if gate.server else f"At {gate.stage}"
     return (
         f"{where}: {said(gate.code, gate.reply).rstrip('.')}.{todo} "
-        f"Next try at {gate.retry_at:%H:%M:%S} UTC; no message loses an attempt."
+        f"Next try at {gate.retry_at:%H:%M:%S} UTC; no message fails meanwhile."
     )
 
 

@@ -96,9 +96,9 @@ class Diagnosis:
 
 
 _FATES = {
-    Verdict.SERVER: "Queued mail waits and is tried again automatically. No attempt is counted.",
-    Verdict.SETUP: "Queued mail waits until this is fixed. No attempt is counted.",
-    Verdict.QUOTA: "Queued mail waits until the limit is renewed. No attempt is counted.",
+    Verdict.SERVER: "Queued mail waits and is tried again automatically. None fails meanwhile.",
+    Verdict.SETUP: "Queued mail waits until this is fixed. None fails meanwhile.",
+    Verdict.QUOTA: "Queued mail waits until the limit is renewed. None fails meanwhile.",
     Verdict.TEMPORARY: "The queue tries such a message again later, up to Send Attempts times.",
     Verdict.PERMANENT: "The queue does not try such a message again; it is kept as failed.",
     Verdict.UNKNOWN: "A queued message may have arrived. It is sent again unless the site parks "

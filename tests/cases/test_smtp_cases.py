@@ -177,7 +177,7 @@ SLOWED_DOWN = [
 
 @pytest.mark.parametrize("reply", SLOWED_DOWN, ids=lambda reply: reply.id)
 def test_reply_that_is_the_servers_own_charges_no_mail(host: Host, reply: Entry) -> None:
-    """Told as such by the page, it makes all mail wait, as the page says: no attempt is counted."""
+    """Told as such by the page, it makes all mail wait: the first time no attempt is counted."""
     case = of_corpus(reply)
     with standing(case):
         host.configure(case.port, **case.stored)
