@@ -201,6 +201,8 @@ class Delivery:
             if met != self._met:
                 self._met, self._alike = met, {}
             self._alike[message.id] = self.clock.now()
+            # Of two that are refused at the same moment, only the later one counts the other.
+            alike = dict(self._alike)
         known = None if self.accepted is None else self.accepted.at
         try:
             sent = self.outbox.last_sent(known=known)
@@ -208,8 +210,7 @@ class Delivery:
         except SQLAlchemyError:
             log.exception("the tries of other processes could not be read")
             sent, recorded = known, set()
-        with self._counting:
-            here = {each for each, at in self._alike.items() if sent is None or at > sent}
+        here = {each for each, at in alike.items() if sent is None or at > sent}
         return len(here | recorded)
 
     def accepted_besides(self, message: Claimed) -> Accepted | None:

@@ -20,8 +20,8 @@ class Evidence(OutboxPart):
     def refused_alike(self, stage: Stage, cause: Cause, *, since: datetime | None) -> set[int]:
         """Return the messages that were refused alike, in a row, after ``since``.
 
-        What speaks of one recipient or one content counts neither for nor against it, nor does
-        what no server said.
+        Only tries that were charged count. What speaks of one recipient or one content counts
+        neither for nor against it, nor does what no server said.
         """
         attempt = self._tables.attempt
         recent = select(attempt).order_by(attempt.c.id.desc()).limit(RECENT)
@@ -30,9 +30,11 @@ class Evidence(OutboxPart):
             met = Cause.read(row.cause)
             if row.outcome == "partly" or (since is not None and row.at <= since):
                 break
+            if row.outcome not in ("deferred", "failed"):
+                continue
             if (row.stage, met) == (stage, cause):
                 found.add(row.message_id)
-            elif row.outcome in ("deferred", "failed") and met and met.about is not About.ONE:
+            elif met is not None and met.about is not About.ONE:
                 break
         return found
 
